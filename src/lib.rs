@@ -1,1 +1,5 @@
-//! Ordercast.
+//! Ordercast: a real-time order tracking hub. This file is the map; read it first.
+//!
+//! The modules stand on a ladder: each may use only those listed above it.
+
+pub mod base;
