@@ -3,3 +3,9 @@
 //! The modules stand on a ladder: each may use only those listed above it.
 
 pub mod base;
+pub mod config;
+pub mod db;
+pub mod audit;
+pub mod jobs;
+pub mod accounts;
+pub mod orders;

@@ -1,0 +1,61 @@
+//! Companies: the shops and vendors that orders belong to.
+
+use super::store;
+use crate::base::id::CompanyId;
+use crate::base::{Clock, Error, Result};
+use crate::db::Db;
+
+/// A shop or vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Company {
+    /// Its identifier.
+    pub id: CompanyId,
+    /// What customers know it as.
+    pub name: String,
+    /// Its name in addresses: lower case letters, digits and dashes.
+    pub slug: String,
+}
+
+/// The companies of a deployment. Cheap to clone.
+#[derive(Clone)]
+pub struct Companies {
+    db: Db,
+    clock: Clock,
+}
+
+impl Companies {
+    /// The companies in this database.
+    #[must_use]
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self { db, clock }
+    }
+
+    /// The company of this slug, made now if there is none. Several instances may ask at once; one company comes of it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn ensure(&self, slug: &str, name: &str) -> Result<Company> {
+        let new = Company { id: CompanyId::new(), name: name.to_owned(), slug: slug.to_owned() };
+        let now = self.clock.now();
+        self.db.transact(move |conn| Box::pin(store::ensure_company(conn, new, now))).await
+    }
+
+    /// The oldest company: the one a deployment with a single shop means when it names none.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none yet.
+    pub async fn first(&self) -> Result<Company> {
+        let first = self.db.read(|conn| Box::pin(store::find_first_company(conn))).await?;
+        first.ok_or(Error::NotFound("Company"))
+    }
+
+    /// The company a slug or identifier names.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn get(&self, name: &str) -> Result<Company> {
+        let (id, slug) = (name.parse().ok(), name.to_owned());
+        let found = self.db.read(move |conn| Box::pin(store::find_company(conn, id, slug))).await?;
+        found.ok_or(Error::NotFound("Company"))
+    }
+}

@@ -1,0 +1,136 @@
+//! SQL of companies and API tokens.
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+
+use super::companies::Company;
+use super::tokens::Token;
+use crate::base::id::{CompanyId, TokenId};
+use crate::base::{Error, Result};
+use crate::db::schema::{api_tokens, companies};
+use crate::db::types::At;
+use crate::db::{Conn, is_taken};
+use crate::{execute, find, load};
+
+type CompanyColumns = (CompanyId, String, String);
+const COMPANY: (companies::id, companies::name, companies::slug) = (companies::id, companies::name, companies::slug);
+
+fn to_company((id, name, slug): CompanyColumns) -> Company {
+    Company { id, name, slug }
+}
+
+pub(super) async fn ensure_company(conn: &mut Conn, new: Company, now: Timestamp) -> Result<Company> {
+    let values = (
+        companies::id.eq(new.id),
+        companies::name.eq(&new.name),
+        companies::slug.eq(&new.slug),
+        companies::created_at.eq(At(now)),
+    );
+    execute!(&mut *conn, diesel::insert_into(companies::table).values(values).on_conflict_do_nothing())?;
+    let query = companies::table.filter(companies::slug.eq(&new.slug)).select(COMPANY);
+    let row = find!(conn, CompanyColumns, query)?;
+    row.map(to_company).ok_or_else(|| Error::internal("a company just made is not there"))
+}
+
+pub(super) async fn find_first_company(conn: &mut Conn) -> Result<Option<Company>> {
+    let query = companies::table.order((companies::created_at, companies::id)).limit(1).select(COMPANY);
+    Ok(find!(conn, CompanyColumns, query)?.map(to_company))
+}
+
+pub(super) async fn find_company(conn: &mut Conn, id: Option<CompanyId>, slug: String) -> Result<Option<Company>> {
+    let by_id = companies::id.nullable().eq(id);
+    let query = companies::table.filter(companies::slug.nullable().eq(Some(slug)).or(by_id)).select(COMPANY);
+    Ok(find!(conn, CompanyColumns, query)?.map(to_company))
+}
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = api_tokens, treat_none_as_default_value = false)]
+struct TokenRow {
+    id: TokenId,
+    name: String,
+    hash: Vec<u8>,
+    last_four: String,
+    scopes: String,
+    company_id: Option<CompanyId>,
+    created_at: At,
+    expires_at: Option<At>,
+    last_used_at: Option<At>,
+    revoked_at: Option<At>,
+}
+
+impl TryFrom<TokenRow> for Token {
+    type Error = Error;
+
+    fn try_from(row: TokenRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            name: row.name,
+            last_four: row.last_four,
+            scopes: row.scopes.parse()?,
+            company: row.company_id,
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.map(|at| at.0),
+            last_used_at: row.last_used_at.map(|at| at.0),
+            revoked_at: row.revoked_at.map(|at| at.0),
+        })
+    }
+}
+
+pub(super) async fn insert_token(conn: &mut Conn, token: &Token, hash: &[u8; 32]) -> Result<()> {
+    let row = TokenRow {
+        id: token.id,
+        name: token.name.clone(),
+        hash: hash.to_vec(),
+        last_four: token.last_four.clone(),
+        scopes: token.scopes.to_string(),
+        company_id: token.company,
+        created_at: At(token.created_at),
+        expires_at: token.expires_at.map(At),
+        last_used_at: None,
+        revoked_at: None,
+    };
+    let taken = |error| match error {
+        error if is_taken(&error) => {
+            let message = "A token of this name exists already; revoke it first, or choose another name.";
+            Error::conflict("name_taken", message)
+        }
+        error => error.into(),
+    };
+    execute!(conn, diesel::insert_into(api_tokens::table).values(&row)).map_err(taken)?;
+    Ok(())
+}
+
+pub(super) async fn find_tokens(conn: &mut Conn, hashes: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, Token)>> {
+    let query = api_tokens::table.filter(api_tokens::hash.eq_any(hashes));
+    let rows = load!(conn, TokenRow, query)?;
+    rows.into_iter().map(|row| Ok((row.hash.clone(), row.try_into()?))).collect()
+}
+
+pub(super) async fn list_tokens(conn: &mut Conn) -> Result<Vec<Token>> {
+    let newest_first = (api_tokens::created_at.desc(), api_tokens::id.desc());
+    let query = api_tokens::table.order(newest_first);
+    load!(conn, TokenRow, query)?.into_iter().map(Token::try_from).collect()
+}
+
+/// Revokes by name. The name is freed for a successor: the revoked row keeps it with its identifier behind.
+pub(super) async fn revoke_token(conn: &mut Conn, name: &str, now: Timestamp) -> Result<Option<Token>> {
+    let live = api_tokens::table.filter(api_tokens::name.eq(name)).filter(api_tokens::revoked_at.is_null());
+    let Some(row) = find!(&mut *conn, TokenRow, live)? else { return Ok(None) };
+    let retired = format!("{} (revoked {})", row.name, row.id);
+    let query = diesel::update(api_tokens::table.find(row.id))
+        .set((api_tokens::revoked_at.eq(Some(At(now))), api_tokens::name.eq(retired)));
+    execute!(conn, query)?;
+    let token = Token { revoked_at: Some(now), ..row.try_into()? };
+    Ok(Some(token))
+}
+
+pub(super) async fn mark_used(conn: &mut Conn, used: Vec<TokenId>, now: Timestamp) -> Result<()> {
+    let rows = api_tokens::table.filter(api_tokens::id.eq_any(used));
+    execute!(conn, diesel::update(rows).set(api_tokens::last_used_at.eq(Some(At(now)))))?;
+    Ok(())
+}
+
+pub(super) async fn list_revoked_tokens(conn: &mut Conn, since: Timestamp) -> Result<Vec<TokenId>> {
+    let query = api_tokens::table.filter(api_tokens::revoked_at.ge(At(since))).select(api_tokens::id);
+    Ok(load!(conn, TokenId, query)?)
+}

@@ -1,0 +1,216 @@
+//! Every setting: one struct, read once from flags and environment; the defaults run the whole product on one machine.
+//!
+//! Imports no feature: parts take the plain values they need from here in `app`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::base::{Error, Result, Secret};
+
+/// How strict the instance is about its surroundings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// One machine: keys are made at first start, mail is kept as files.
+    #[default]
+    Development,
+    /// Refuses to start with missing or development keys; JSON logs.
+    Production,
+}
+
+/// Settings of an instance. Each has a flag, an environment name, a default and one line of help.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Address to listen on
+    #[arg(long, env = "ORDERCAST_BIND", default_value = "127.0.0.1:8080")]
+    pub bind: SocketAddr,
+    /// Folder for the SQLite database, keys and kept mail
+    #[arg(long, env = "ORDERCAST_DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// Address customers reach this instance by, for links in mail [default: http://<bind>]
+    #[arg(long, env = "ORDERCAST_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// development or production
+    #[arg(long, env = "ORDERCAST_MODE", value_enum, default_value_t)]
+    pub mode: Mode,
+    /// Worker threads for requests and sockets [default: the number of cores]
+    #[arg(long, env = "ORDERCAST_WORKERS")]
+    pub workers: Option<usize>,
+    /// Database: sqlite:<path> or postgres://user:password@host/name?sslmode=require [default: SQLite in the data folder]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    pub database_url: Option<Secret>,
+    /// File that holds the database address, in place of DATABASE_URL
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<PathBuf>,
+    /// PEM file of certificate authorities to trust for PostgreSQL in place of the system's
+    #[arg(long, env = "ORDERCAST_DATABASE_CA_FILE")]
+    pub database_ca_file: Option<PathBuf>,
+    /// Connections for reading (SQLite), or in all (PostgreSQL)
+    #[arg(long, env = "ORDERCAST_DATABASE_POOL", default_value_t = 8)]
+    pub database_pool: usize,
+    /// Most order changes committed in one transaction
+    #[arg(long, env = "ORDERCAST_COMMIT_GROUP", default_value_t = 256)]
+    pub commit_group: usize,
+    /// Order changes that may wait for a commit before further ones are refused with 503
+    #[arg(long, env = "ORDERCAST_COMMIT_QUEUE", default_value_t = 4096)]
+    pub commit_queue: usize,
+    /// Redis between instances: redis://, rediss://, redis+sentinel://, redis+cluster:// [default: in-process]
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret)]
+    pub redis_url: Option<Secret>,
+    /// File that holds the Redis address, in place of REDIS_URL
+    #[arg(long, env = "REDIS_URL_FILE")]
+    pub redis_url_file: Option<PathBuf>,
+    /// Prefix of everything this deployment says on Redis
+    #[arg(long, env = "ORDERCAST_REDIS_PREFIX", default_value = "ordercast:")]
+    pub redis_prefix: String,
+    /// Mail server: smtp://user:password@host:587?tls=required or smtps://… [default: mail is logged and kept as files]
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, value_parser = secret)]
+    pub smtp_url: Option<Secret>,
+    /// File that holds the mail server's address, in place of SMTP_URL
+    #[arg(long, env = "SMTP_URL_FILE")]
+    pub smtp_url_file: Option<PathBuf>,
+    /// Sender of all mail
+    #[arg(long, env = "ORDERCAST_MAIL_FROM", default_value = "Ordercast <no-reply@localhost.localdomain>")]
+    pub mail_from: String,
+    /// Key that signs tracking passes and sessions, as `ordercast keygen` prints it [development: made at first start]
+    #[arg(long, env = "ORDERCAST_SECRET_KEY", hide_env_values = true, value_parser = secret)]
+    pub secret_key: Option<Secret>,
+    /// File that holds the key, in place of ORDERCAST_SECRET_KEY
+    #[arg(long, env = "ORDERCAST_SECRET_KEY_FILE")]
+    pub secret_key_file: Option<PathBuf>,
+    /// Days a tracking pass goes on working after the order has ended
+    #[arg(long, env = "ORDERCAST_PASS_DAYS", default_value_t = 30)]
+    pub pass_days: u32,
+    /// What is logged, as `info` or `ordercast=debug,info`
+    #[arg(long, env = "ORDERCAST_LOG", default_value = "info")]
+    pub log: String,
+    /// Origins besides our own whose pages may open live connections and call the tracking API, comma-separated; `*` for all
+    #[arg(long, env = "ORDERCAST_ALLOWED_ORIGINS", value_delimiter = ',', default_value = "*")]
+    pub allowed_origins: Vec<String>,
+    /// Networks of proxies whose X-Forwarded-For is believed, comma-separated, as 10.0.0.0/8
+    #[arg(long, env = "ORDERCAST_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<String>,
+    /// Largest request body in bytes
+    #[arg(long, env = "ORDERCAST_MAX_BODY", default_value_t = 1 << 20)]
+    pub max_body: usize,
+    /// Requests per minute each API token may make
+    #[arg(long, env = "ORDERCAST_RATE_API", default_value_t = 6_000)]
+    pub rate_api: u32,
+    /// Requests per minute each address may make without a credential
+    #[arg(long, env = "ORDERCAST_RATE_PUBLIC", default_value_t = 300)]
+    pub rate_public: u32,
+    /// Look-ups by number and e-mail, and wrong credentials, per minute and address
+    #[arg(long, env = "ORDERCAST_RATE_GUESS", default_value_t = 10)]
+    pub rate_guess: u32,
+    /// Live connections one instance holds before it answers 503
+    #[arg(long, env = "ORDERCAST_MAX_CONNECTIONS", default_value_t = 100_000)]
+    pub max_connections: usize,
+    /// Seconds between WebSocket pings
+    #[arg(long, env = "ORDERCAST_HEARTBEAT", default_value_t = 25)]
+    pub heartbeat: u64,
+    /// Seconds between comparisons of every watched order's position with the log
+    #[arg(long, env = "ORDERCAST_LOG_CHECK", default_value_t = 5)]
+    pub log_check: u64,
+    /// Milliseconds an update's reply waits for other instances to say who received it
+    #[arg(long, env = "ORDERCAST_REACH_WAIT", default_value_t = 300)]
+    pub reach_wait: u64,
+    /// Seconds over which connections are closed when the instance is told to stop
+    #[arg(long, env = "ORDERCAST_DRAIN", default_value_t = 5)]
+    pub drain: u64,
+}
+
+impl Config {
+    /// Reads the `…_FILE` settings into their twins and checks what can be checked without a connection.
+    ///
+    /// # Errors
+    /// `Invalid` that names the setting and what to write there.
+    pub fn load(mut self) -> Result<Self> {
+        self.database_url = from_file(self.database_url, self.database_url_file.as_ref(), "DATABASE_URL_FILE")?;
+        self.redis_url = from_file(self.redis_url, self.redis_url_file.as_ref(), "REDIS_URL_FILE")?;
+        self.smtp_url = from_file(self.smtp_url, self.smtp_url_file.as_ref(), "SMTP_URL_FILE")?;
+        self.secret_key = from_file(self.secret_key, self.secret_key_file.as_ref(), "ORDERCAST_SECRET_KEY_FILE")?;
+        if let Some(url) = &self.public_url {
+            let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            let parsed =
+                parsed.ok_or_else(|| refuse("ORDERCAST_PUBLIC_URL must look like https://track.example.com"))?;
+            self.public_url = Some(parsed.as_str().trim_end_matches('/').to_owned());
+        }
+        if self.commit_group == 0 || self.commit_queue == 0 || self.database_pool == 0 || self.workers == Some(0) {
+            return Err(refuse(
+                "ORDERCAST_WORKERS, _DATABASE_POOL, _COMMIT_GROUP and _COMMIT_QUEUE must be at least 1",
+            ));
+        }
+        Ok(self)
+    }
+
+    /// The base of links we make, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self, bound: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
+    }
+
+    /// The database's address; SQLite in the data folder when none is set.
+    #[must_use]
+    pub fn database_url(&self) -> Secret {
+        let default = || Secret::new(format!("sqlite:{}", self.data_dir.join("ordercast.db").display()));
+        self.database_url.clone().unwrap_or_else(default)
+    }
+
+    /// Whether the instance refuses development keys and speaks JSON in its log.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.mode == Mode::Production
+    }
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+fn from_file(value: Option<Secret>, file: Option<&PathBuf>, name: &str) -> Result<Option<Secret>> {
+    let Some(path) = file else { return Ok(value) };
+    if value.is_some() {
+        return Err(refuse(format!("{name} and its twin without _FILE are both set; keep one")));
+    }
+    let text =
+        std::fs::read_to_string(path).map_err(|e| refuse(format!("{name}: {} cannot be read: {e}", path.display())))?;
+    Ok(Some(Secret::new(text.trim())))
+}
+
+fn refuse(message: impl Into<String>) -> Error {
+    Error::invalid("bad_setting", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn parse(flags: &[&str]) -> Result<Config> {
+        Cli::parse_from([&["ordercast"], flags].concat()).config.load()
+    }
+
+    #[test]
+    fn a_public_url_loses_its_last_slash_and_nonsense_is_refused() {
+        assert_eq!(parse(&["--public-url", "https://t.example/"]).unwrap().public_url.unwrap(), "https://t.example");
+        assert!(parse(&["--public-url", "t.example"]).is_err());
+    }
+
+    #[test]
+    fn a_secret_comes_from_its_file_and_never_from_both() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "redis://r/0\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        assert_eq!(parse(&["--redis-url-file", path]).unwrap().redis_url.unwrap().expose(), "redis://r/0");
+        assert!(parse(&["--redis-url-file", path, "--redis-url", "redis://x"]).is_err());
+        assert!(!format!("{:?}", parse(&["--redis-url-file", path]).unwrap()).contains("redis://r"));
+    }
+}

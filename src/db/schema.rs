@@ -1,0 +1,163 @@
+//! The tables, once for both databases; a test compares them with what the migrations really made.
+#![expect(missing_docs, reason = "the columns are described in the migrations; the macro has no place for docs")]
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    companies (id) { id -> Id, name -> Text, slug -> Text, created_at -> Instant, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    accounts (id) {
+        id -> Id,
+        email -> Text,
+        name -> Text,
+        role -> Text,
+        company_id -> Nullable<Id>,
+        password_hash -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    api_tokens (id) {
+        id -> Id,
+        name -> Text,
+        hash -> Binary,
+        last_four -> Text,
+        scopes -> Text,
+        company_id -> Nullable<Id>,
+        created_at -> Instant,
+        expires_at -> Nullable<Instant>,
+        last_used_at -> Nullable<Instant>,
+        revoked_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    orders (id) {
+        id -> Id,
+        company_id -> Id,
+        number -> Text,
+        external_id -> Nullable<Text>,
+        status -> Text,
+        seq -> BigInt,
+        customer_name -> Nullable<Text>,
+        customer_phone -> Nullable<Text>,
+        customer_email -> Nullable<Text>,
+        customer_locale -> Nullable<Text>,
+        address -> Nullable<Text>,
+        item_summary -> Nullable<Text>,
+        items -> Nullable<Text>,
+        total_amount -> Nullable<BigInt>,
+        total_currency -> Nullable<Text>,
+        carrier -> Nullable<Text>,
+        tracking_number -> Nullable<Text>,
+        tracking_url -> Nullable<Text>,
+        estimated_delivery -> Nullable<Text>,
+        original_estimated_delivery -> Nullable<Text>,
+        shipment_status -> Nullable<Text>,
+        shipment_reason -> Nullable<Text>,
+        courier_account -> Nullable<Text>,
+        courier_id -> Nullable<Text>,
+        notes -> Nullable<Text>,
+        cancellation_reason -> Nullable<Text>,
+        shipped_at -> Nullable<Instant>,
+        delivered_at -> Nullable<Instant>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    order_events (order_id, seq) {
+        order_id -> Id,
+        seq -> BigInt,
+        id -> Id,
+        company_id -> Id,
+        #[sql_name = "type"]
+        kind -> Text,
+        status -> Text,
+        previous_status -> Nullable<Text>,
+        body -> Text,
+        actor_kind -> Text,
+        actor_name -> Text,
+        occurred_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    tracking_passes (id) {
+        id -> Id,
+        order_id -> Id,
+        created_at -> Instant,
+        expires_at -> Nullable<Instant>,
+        revoked_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    audit_log (id) {
+        id -> Id,
+        at -> Instant,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        actor_name -> Text,
+        company_id -> Nullable<Id>,
+        subject -> Text,
+        subject_id -> Text,
+        action -> Text,
+        request_id -> Nullable<Text>,
+        detail -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    jobs (id) {
+        id -> Id,
+        kind -> Text,
+        payload -> Text,
+        dedupe_key -> Nullable<Text>,
+        state -> Text,
+        attempts -> Integer,
+        run_at -> Instant,
+        leased_until -> Nullable<Instant>,
+        last_error -> Nullable<Text>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    idempotency_keys (caller, key) {
+        caller -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        status -> Nullable<Integer>,
+        reply -> Nullable<Text>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    setup_links (hash) { hash -> Binary, created_at -> Instant, used_at -> Nullable<Instant>, }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(companies, orders, order_events, tracking_passes, api_tokens);

@@ -1,0 +1,26 @@
+//! The heart: orders, their event log, and the one door through which they change.
+//!
+//! The cast: [`Orders`] writes (create and advance, committed in groups), [`Timeline`] reads (snapshots, history, feed),
+//! [`Passes`] lets customers in. [`status`] says who may go from where to where; [`advance`] decides a change without
+//! any I/O; [`commit`] makes it last: order row, event, audit row and jobs in one transaction, then the announcement.
+//! What is not here: how an event reaches a screen (`live`), how a letter is sent (`notify`), HTTP (`web`).
+
+pub mod advance;
+pub mod commit;
+pub mod customer_view;
+pub mod intake;
+pub mod model;
+pub mod policy;
+pub mod shipping;
+pub mod status;
+mod store;
+pub mod timeline;
+pub mod tracking;
+
+pub use advance::{Advanced, Change};
+pub use commit::{Announce, Orders, Reach};
+pub use intake::NewOrder;
+pub use model::{Customer, Estimate, Event, EventBody, Item, Order, OrderRef};
+pub use status::Status;
+pub use timeline::{Filter, Snapshot, Timeline};
+pub use tracking::Passes;
