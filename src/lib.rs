@@ -9,3 +9,4 @@ pub mod audit;
 pub mod jobs;
 pub mod accounts;
 pub mod orders;
+pub mod web;

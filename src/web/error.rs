@@ -1,0 +1,160 @@
+//! Errors on the wire: the only place that knows status codes. RFC 9457 problem details, or an earlier system's shape.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+
+use crate::base::Error;
+
+/// What a handler of the canonical API answers on failure: `application/problem+json`.
+#[derive(Debug)]
+pub struct Problem(pub Error);
+
+/// A handler's result on the canonical API.
+pub type Answer<T = HttpResponse> = Result<T, Problem>;
+
+/// A failure in the shape of reference/004: `{"error": "…"}`.
+#[derive(Debug)]
+pub struct PlainError(pub Error);
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+/// RFC 9457 problem details.
+pub struct ProblemView {
+    /// A stable address that names the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/carrier_required")]
+    kind: String,
+    /// The kind in words.
+    #[schema(example = "Bad Request")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    status: u16,
+    /// What is wrong here, and what to do.
+    #[schema(example = "carrier is required for status shipped")]
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
+    /// The kind as a stable code.
+    #[schema(example = "carrier_required")]
+    code: String,
+    /// The field to blame, if one.
+    #[schema(example = "carrier")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Error> for PlainError {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Problem> for PlainError {
+    fn from(problem: Problem) -> Self {
+        Self(problem.0)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for PlainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The status and stable code of an error.
+#[must_use]
+pub fn status_of(error: &Error) -> (StatusCode, &'static str) {
+    match error {
+        Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+        Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        Error::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Invalid(invalid) => (StatusCode::BAD_REQUEST, invalid.code),
+        Error::Conflict(conflict) => (StatusCode::CONFLICT, conflict.code),
+        Error::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable"),
+        Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+        Error::Unavailable(..) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
+/// A response without its body: status, `Retry-After` where a retry helps, and the log line of what is our fault.
+fn begin(error: &Error) -> HttpResponseBuilder {
+    let (status, _) = status_of(error);
+    let mut response = HttpResponse::build(status);
+    match error {
+        Error::TooMany { retry_after } => drop(response.insert_header((RETRY_AFTER, retry_after.to_string()))),
+        Error::Unavailable(..) => drop(response.insert_header((RETRY_AFTER, "1"))),
+        Error::Unauthenticated(_) => drop(response.insert_header(("WWW-Authenticate", "Bearer"))),
+        _ => {}
+    }
+    if status.is_server_error() {
+        tracing::error!(error = %chain(error), "request failed");
+    }
+    response
+}
+
+/// The error with all its causes.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Of an error of ours the caller learns only that it happened.
+fn detail(error: &Error) -> String {
+    if matches!(error, Error::Internal(_)) { String::new() } else { error.to_string() }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        status_of(&self.0).0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (status, code) = status_of(&self.0);
+        let field = if let Error::Invalid(invalid) = &self.0 { invalid.field } else { None };
+        begin(&self.0).insert_header((CONTENT_TYPE, "application/problem+json")).json(ProblemView {
+            kind: format!("/problems/{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail(&self.0),
+            code: code.to_owned(),
+            field,
+        })
+    }
+}
+
+impl ResponseError for PlainError {
+    fn status_code(&self) -> StatusCode {
+        match status_of(&self.0).0 {
+            // The earlier system knew neither: a well-formed request it could not carry out was a bad request.
+            StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let message = if matches!(self.0, Error::Internal(_)) { "Server error".to_owned() } else { self.0.to_string() };
+        begin(&self.0).status(self.status_code()).json(serde_json::json!({ "error": message }))
+    }
+}
