@@ -192,7 +192,7 @@ pub fn guess(number: &str) -> Vec<Guess> {
             None => guesses.push(Guess { carrier, confidence }),
         }
     }
-    guesses.sort_by(|a, b| b.confidence.cmp(&a.confidence));
+    guesses.sort_by_key(|guess| std::cmp::Reverse(guess.confidence));
     guesses
 }
 
