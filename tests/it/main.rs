@@ -1,1 +1,11 @@
-//! Tests.
+//! The one integration test binary: real parts, no sleeps, every test written once and run on both stacks.
+//!
+//! `tests/run` starts it twice: `ORDERCAST_TEST_STACK=sqlite` (SQLite, in-process bus; also what a plain `cargo test`
+//! does) and `ORDERCAST_TEST_STACK=postgres` (PostgreSQL, Redis). Each file is named after the part it tests.
+
+#![cfg(test)]
+
+mod app;
+mod house;
+mod house_proof;
+mod rust_source;

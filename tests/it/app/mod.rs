@@ -1,0 +1,1 @@
+//! What the tests run against: servers of their own, browsers, peers.
