@@ -2,12 +2,14 @@
 //!
 //! Imports no feature: parts take the plain values they need from here in `app`.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::base::{Error, Result, Secret};
+use crate::base::keys::DEVELOPMENT_PREFIX;
+use crate::base::{Error, Keys, Result, Secret};
 
 /// How strict the instance is about its surroundings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -31,6 +33,9 @@ pub struct Config {
     /// Address customers reach this instance by, for links in mail [default: http://<bind>]
     #[arg(long, env = "ORDERCAST_PUBLIC_URL")]
     pub public_url: Option<String>,
+    /// Name of the shop that orders belong to while no other company is named
+    #[arg(long, env = "ORDERCAST_SHOP_NAME", default_value = "My shop")]
+    pub shop_name: String,
     /// development or production
     #[arg(long, env = "ORDERCAST_MODE", value_enum, default_value_t)]
     pub mode: Mode,
@@ -157,11 +162,55 @@ impl Config {
         self.database_url.clone().unwrap_or_else(default)
     }
 
+    /// The signing key: the one that is set or, in development, the one made at the first start and kept (mode 0600).
+    ///
+    /// # Errors
+    /// `Invalid` when the key is too short, or in production when none is set or it was made for development.
+    pub fn keys(&self) -> Result<Keys> {
+        let key = match &self.secret_key {
+            Some(key) => key.clone(),
+            None if self.is_production() => {
+                return Err(refuse("ORDERCAST_SECRET_KEY is required in production; `ordercast keygen` prints one"));
+            }
+            None => development_key(&self.data_dir.join("signing.key"))?,
+        };
+        if self.is_production() && key.expose().starts_with(DEVELOPMENT_PREFIX) {
+            return Err(refuse(
+                "ORDERCAST_SECRET_KEY is a development key; `ordercast keygen` prints one for production",
+            ));
+        }
+        Keys::new(key).ok_or_else(|| refuse("ORDERCAST_SECRET_KEY must have at least 32 characters"))
+    }
+
     /// Whether the instance refuses development keys and speaks JSON in its log.
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.mode == Mode::Production
     }
+}
+
+/// Reads the kept key, or makes one. Two instances that start at once end with the same: only one can create the file.
+fn development_key(path: &Path) -> Result<Secret> {
+    let fail = |error: std::io::Error| refuse(format!("The key file {} cannot be used: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(fail)?;
+    }
+    let fresh = format!("{DEVELOPMENT_PREFIX}{}", Keys::generate().expose());
+    // Written aside and linked into place, so that nobody ever reads half a key.
+    let aside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&aside).map_err(fail)?;
+    file.write_all(fresh.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
+    let linked = std::fs::hard_link(&aside, path);
+    std::fs::remove_file(&aside).map_err(fail)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(fail(error)),
+        _ => {}
+    }
+    Ok(Secret::new(std::fs::read_to_string(path).map_err(fail)?.trim()))
 }
 
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
@@ -202,6 +251,21 @@ mod tests {
     fn a_public_url_loses_its_last_slash_and_nonsense_is_refused() {
         assert_eq!(parse(&["--public-url", "https://t.example/"]).unwrap().public_url.unwrap(), "https://t.example");
         assert!(parse(&["--public-url", "t.example"]).is_err());
+    }
+
+    #[test]
+    fn development_makes_one_key_and_production_refuses_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let config = parse(&["--data-dir", folder]).unwrap();
+        let id = uuid::Uuid::now_v7();
+        let text = config.keys().unwrap().sign("test", id);
+        assert_eq!(config.keys().unwrap().open("test", &text), Some(id), "the second start reads the key of the first");
+        let kept = std::fs::read_to_string(config.data_dir.join("signing.key")).unwrap();
+        assert!(parse(&["--mode", "production"]).unwrap().keys().is_err());
+        assert!(parse(&["--mode", "production", "--secret-key", &kept]).unwrap().keys().is_err());
+        assert!(parse(&["--mode", "production", "--secret-key", Keys::generate().expose()]).unwrap().keys().is_ok());
+        assert!(parse(&["--secret-key", "short"]).unwrap().keys().is_err());
     }
 
     #[test]

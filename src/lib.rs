@@ -10,3 +10,4 @@ pub mod jobs;
 pub mod accounts;
 pub mod orders;
 pub mod web;
+pub mod app;

@@ -1,2 +1,75 @@
-//! Entry.
-fn main() {}
+//! The command line: serve, demo, and the commands of an operator.
+
+use clap::{Parser, Subcommand};
+use ordercast::app::App;
+use ordercast::base::{Clock, Error, Keys, Result};
+use ordercast::config::Config;
+use ordercast::db::Db;
+
+mod commands;
+
+/// Real-time order tracking hub: one order update reaches every watching customer, live, and nothing is lost.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default command)
+    Serve {
+        #[command(flatten)]
+        config: Config,
+    },
+    /// Bring the database's tables up to date, and stop
+    Migrate {
+        #[command(flatten)]
+        config: Config,
+    },
+    /// Make, list and revoke API tokens
+    Token {
+        #[command(subcommand)]
+        command: commands::token::Token,
+    },
+    /// Print a new key for ORDERCAST_SECRET_KEY
+    Keygen,
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::internal)
+        .and_then(|runtime| runtime.block_on(run(cli)));
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ordercast: {}", commands::explain(&error));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    match cli.command.unwrap_or(Command::Serve { config: cli.serve }) {
+        Command::Serve { config } => serve(config.load()?).await,
+        Command::Migrate { config } => Db::open(&config.load()?)?.migrate().await,
+        Command::Token { command } => command.run().await,
+        Command::Keygen => {
+            println!("{}", Keys::generate().expose());
+            Ok(())
+        }
+    }
+}
+
+async fn serve(config: Config) -> Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let app = App::build(config, Clock::System).await?;
+    println!("Ordercast listens on http://{}", app.address()?);
+    app.run().await
+}

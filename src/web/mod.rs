@@ -3,4 +3,53 @@
 //! What is here: extractors, shapes of requests and replies, status codes. What is not: rules; a handler calls one verb.
 
 pub mod auth;
+pub mod dialects;
 pub mod error;
+pub mod health;
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, ServiceConfig, get, post};
+
+use crate::accounts::{Companies, Tokens};
+use crate::base::Clock;
+use crate::db::Db;
+use crate::jobs::Jobs;
+use crate::orders::{Orders, Passes, Timeline};
+
+/// The parts that handlers call. Cheap to clone.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is the part of its type")]
+pub struct Parts {
+    pub db: Db,
+    pub clock: Clock,
+    pub companies: Companies,
+    pub tokens: Tokens,
+    pub timeline: Timeline,
+    pub orders: Orders,
+    pub passes: Passes,
+    pub jobs: Jobs,
+}
+
+impl Parts {
+    /// The route table.
+    pub fn configure(&self, cfg: &mut ServiceConfig) {
+        cfg.app_data(Data::new(self.db.clone()))
+            .app_data(Data::new(self.clock.clone()))
+            .app_data(Data::new(self.companies.clone()))
+            .app_data(Data::new(self.tokens.clone()))
+            .app_data(Data::new(self.timeline.clone()))
+            .app_data(Data::new(self.orders.clone()))
+            .app_data(Data::new(self.passes.clone()))
+            .app_data(Data::new(self.jobs.clone()));
+        cfg.route("/api/update-order", post().to(dialects::order_update::update_order))
+            .route("/api/update-order/", post().to(dialects::order_update::update_order))
+            .route("/healthz", get().to(health::healthz))
+            .route("/readyz", get().to(health::readyz));
+    }
+}
+
+/// The request's identifier, for the audit trail.
+#[must_use]
+pub fn request_id(request: &HttpRequest) -> Option<String> {
+    Some(request.headers().get("X-Request-Id")?.to_str().ok()?.to_owned())
+}

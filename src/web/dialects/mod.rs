@@ -1,0 +1,3 @@
+//! Foreign request shapes, one file each, that end in the same verbs as the canonical API. No rules inside.
+
+pub mod order_update;
