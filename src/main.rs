@@ -25,6 +25,14 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
+    /// Serve with a sample shop, orders and a simulated courier that moves them; prints a tracking page to open
+    Demo {
+        /// Seconds between the courier's steps
+        #[arg(long, default_value_t = 4.0)]
+        every: f64,
+        #[command(flatten)]
+        config: Config,
+    },
     /// Bring the database's tables up to date, and stop
     Migrate {
         #[command(flatten)]
@@ -58,6 +66,10 @@ fn main() -> std::process::ExitCode {
 async fn run(cli: Cli) -> Result<()> {
     match cli.command.unwrap_or(Command::Serve { config: cli.serve }) {
         Command::Serve { config } => serve(config.load()?).await,
+        Command::Demo { every, config } => {
+            tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+            commands::demo::run(config.load()?, std::time::Duration::from_secs_f64(every.clamp(0.1, 3600.0))).await
+        }
         Command::Migrate { config } => Db::open(&config.load()?)?.migrate().await,
         Command::Token { command } => command.run().await,
         Command::Keygen => {

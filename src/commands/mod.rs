@@ -1,5 +1,6 @@
 //! Commands of an operator, one file each.
 
+pub mod demo;
 pub mod token;
 
 use ordercast::base::Error;
