@@ -5,6 +5,7 @@
 pub mod base;
 pub mod config;
 pub mod db;
+pub mod bus;
 pub mod audit;
 pub mod jobs;
 pub mod accounts;

@@ -1,7 +1,7 @@
 //! The bus contract: bytes on topics, between instances; at most once, in order per topic and publisher.
 //!
 //! The bus is only the fast copy of the event log. It may lose a message; every reader of it can tell by `seq` and heal
-//! itself from the database. Two real back ends: [`local`] inside the process (the default) and [`redis`].
+//! itself from the database. Two real back ends: [`LocalBus`] inside the process (the default) and [`RedisBus`].
 
 use std::sync::Arc;
 
@@ -10,8 +10,17 @@ use futures_util::future::BoxFuture;
 
 use crate::base::Result;
 
+mod address;
 pub mod local;
-pub mod redis;
+mod redis;
+mod remote;
+pub mod settings;
+mod slots;
+mod topics;
+
+pub use local::LocalBus;
+pub use remote::RedisBus;
+pub use settings::RedisSettings;
 
 /// Where a message goes. Short ASCII text such as `order:<uuid>`; back ends may add a prefix of their own.
 pub type Topic = Arc<str>;
@@ -21,8 +30,8 @@ pub trait Listener: Send + Sync + 'static {
     /// One message of a joined topic.
     fn message(&self, topic: &str, payload: Bytes);
 
-    /// Messages may have been lost until now (the link broke and is whole again, every joined topic is joined once
-    /// more): compare every local position with the log.
+    /// Messages may have been lost until now (the link came up, for the first time or again, and every topic asked for
+    /// is joined): compare every local position with the log. As quick as `message`: hand the work to a task.
     fn resumed(&self);
 }
 
