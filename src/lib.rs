@@ -4,6 +4,7 @@
 
 pub mod base;
 pub mod config;
+pub mod telemetry;
 pub mod db;
 pub mod bus;
 pub mod audit;
