@@ -3,12 +3,15 @@
 //! What is here: the parties and their credentials. What is not: passes of customers (`orders::tracking`), how a
 //! credential travels in a request (`web::auth`).
 
+pub mod admins;
 pub mod companies;
+pub mod password;
 pub mod scopes;
 mod store;
 pub mod token_format;
 pub mod tokens;
 
+pub use admins::Admins;
 pub use companies::{Companies, Company};
 pub use scopes::{Scope, Scopes};
 pub use tokens::{Token, Tokens};

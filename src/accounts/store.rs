@@ -1,13 +1,14 @@
-//! SQL of companies and API tokens.
+//! SQL of companies, admins and API tokens.
 
 use diesel::prelude::*;
 use jiff::Timestamp;
 
+use super::admins::Admin;
 use super::companies::Company;
 use super::tokens::Token;
 use crate::base::id::{CompanyId, TokenId};
 use crate::base::{Error, Result};
-use crate::db::schema::{api_tokens, companies};
+use crate::db::schema::{accounts, api_tokens, companies, setup_links};
 use crate::db::types::At;
 use crate::db::{Conn, is_taken};
 use crate::{execute, find, load};
@@ -41,6 +42,56 @@ pub(super) async fn find_company(conn: &mut Conn, id: Option<CompanyId>, slug: S
     let by_id = companies::id.nullable().eq(id);
     let query = companies::table.filter(companies::slug.nullable().eq(Some(slug)).or(by_id)).select(COMPANY);
     Ok(find!(conn, CompanyColumns, query)?.map(to_company))
+}
+
+/// Whether anybody runs the platform yet.
+pub(super) async fn has_admin(conn: &mut Conn) -> Result<bool> {
+    let query = accounts::table.filter(accounts::role.eq("super_admin")).select(diesel::dsl::count_star());
+    Ok(find!(conn, i64, query)?.unwrap_or_default() > 0)
+}
+
+/// Puts a new set-up link in place of all earlier ones.
+pub(super) async fn replace_setup_link(conn: &mut Conn, hash: &[u8; 32], now: Timestamp) -> Result<()> {
+    execute!(&mut *conn, diesel::delete(setup_links::table))?;
+    let values = (setup_links::hash.eq(hash.as_slice()), setup_links::created_at.eq(At(now)));
+    execute!(conn, diesel::insert_into(setup_links::table).values(values))?;
+    Ok(())
+}
+
+/// When the link of this hash was made, if it has not been used.
+pub(super) async fn find_setup_link(conn: &mut Conn, hash: &[u8; 32]) -> Result<Option<Timestamp>> {
+    let query = setup_links::table
+        .filter(setup_links::hash.eq(hash.as_slice()))
+        .filter(setup_links::used_at.is_null())
+        .select(setup_links::created_at);
+    Ok(find!(conn, At, query)?.map(|at| at.0))
+}
+
+/// Uses the link up; says whether it could still be used. One statement, so that only one of two callers can.
+pub(super) async fn use_setup_link(conn: &mut Conn, hash: &[u8; 32], now: Timestamp) -> Result<bool> {
+    let unused =
+        setup_links::table.filter(setup_links::hash.eq(hash.as_slice())).filter(setup_links::used_at.is_null());
+    Ok(execute!(conn, diesel::update(unused).set(setup_links::used_at.eq(Some(At(now)))))? == 1)
+}
+
+/// Writes the first admin.
+pub(super) async fn insert_admin(conn: &mut Conn, admin: &Admin, password_hash: &str, now: Timestamp) -> Result<()> {
+    let values = (
+        accounts::id.eq(admin.id),
+        accounts::email.eq(&admin.email),
+        accounts::name.eq(&admin.name),
+        accounts::role.eq("super_admin"),
+        accounts::password_hash.eq(password_hash),
+        accounts::created_at.eq(At(now)),
+    );
+    let taken = |error| match error {
+        error if is_taken(&error) => {
+            Error::conflict("email_taken", "An account with this e-mail address exists already.")
+        }
+        error => error.into(),
+    };
+    execute!(conn, diesel::insert_into(accounts::table).values(values)).map_err(taken)?;
+    Ok(())
 }
 
 #[derive(Queryable, Insertable)]
