@@ -1,1 +1,4 @@
-//! What the tests run against: servers of their own, browsers, peers.
+//! What the tests run against: the app itself, servers, browsers and peers, all real and all their own.
+
+mod guarded;
+mod postgres;
