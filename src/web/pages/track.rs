@@ -1,0 +1,238 @@
+//! The tracking page `/track/{pass}`: complete as sent, kept up to date by `js/track.js` from then on.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use maud::{Markup, html};
+
+use super::shell::{Head, data_block, reply_private, shell};
+use super::view::{OrderView, TrackView};
+use super::words::{Hero, Reader, Stage, Step, hero};
+use super::{Frame, Pages, looks, timeline};
+
+/// Sends the page of one order. `pass` is the credential in its address, `asked` the language in its query, `accept`
+/// the Accept-Language header.
+pub fn reply(pages: &Pages, view: &TrackView, pass: &str, asked: Option<&str>, accept: Option<&str>) -> HttpResponse {
+    let frame = pages.frame(asked, view.order.locale.as_deref(), accept);
+    reply_private(StatusCode::OK, page(&frame, &frame.reader(), view, pass))
+}
+
+fn page(frame: &Frame, reader: &Reader, view: &TrackView, pass: &str) -> Markup {
+    let (lang, order) = (reader.lang, &view.order);
+    let hero = hero(view, reader);
+    let names = [("label", hero.label.as_str()), ("number", &order.number), ("shop", &order.shop.name)];
+    let head = Head {
+        title: &lang.fill("page.title", &names),
+        description: &lang.fill("page.description", &names),
+        script: Some("js/track.js"),
+        brand: &order.shop.name,
+        chip: html! { span #chip.live hidden { i {} span {} } },
+        banner: html! { div.wrap.float { p #banner.bn.tone-warning hidden { (frame.icon("refresh")) span {} } } },
+        skip: lang.t("page.skip"),
+    };
+    let main = html! {
+        main #main.wrap {
+            // There from the start, or readers of the screen aloud miss its first sentence.
+            div #announcer.vh role="status" {}
+            (without_scripts(frame, reader, order))
+            (hero_card(frame, order, &hero))
+            div.cols {
+                div.mainc { (updates_card(frame, reader, view, &hero)) (items_card(frame, order)) }
+                div.side { (delivery_card(frame, reader, order)) (posted_card(frame, order)) (help_card(frame, order)) }
+            }
+        }
+    };
+    let tail = html! {
+        div #toasts.toasts {}
+        template #t-toast { div.toast { (frame.icon("check")) b {} button.btn.ghost.sm.icon type="button" aria-label=(lang.t("page.close")) { (frame.icon("x")) } p hidden {} } }
+        (timeline::templates(frame, reader))
+        (data_block("boot", &boot(reader, view, pass)))
+    };
+    shell(frame, &head, &main, &tail)
+}
+
+/// What the script starts from: the same state, the words, and how each status looks.
+fn boot(reader: &Reader, view: &TrackView, pass: &str) -> serde_json::Value {
+    let mut lang = reader.lang.clone();
+    lang.strings
+        .retain(|key, _| !["home.", "lookup.", "trouble.", "widget."].iter().any(|other| key.starts_with(other)));
+    serde_json::json!({ "pass": pass, "view": view, "lang": lang, "looks": looks::table(), "now": reader.now })
+}
+
+fn without_scripts(frame: &Frame, reader: &Reader, order: &OrderView) -> Markup {
+    let at = reader.local(order.updated_at.unwrap_or(reader.now));
+    let time = format!("{} {}", reader.lang.date("date.short", at.date()), reader.lang.hhmm(at.time()));
+    html! {
+        noscript {
+            p.bn.tone-neutral {
+                (frame.icon("refresh"))
+                span { (reader.lang.fill("page.nojs", &[("time", &time)])) " " (frame.t("page.nojs_utc")) }
+                a.btn.sm href="" { (frame.t("page.reload")) }
+            }
+        }
+    }
+}
+
+fn hero_card(frame: &Frame, order: &OrderView, hero: &Hero) -> Markup {
+    html! {
+        section #hero class={ "card hero tone-" (hero.look.tone) } aria-labelledby="h" {
+            div.lead {
+                p.over {
+                    span #pill.pill.lg { (frame.icon(hero.look.icon)) span { (hero.label) } }
+                    span { (frame.t("page.order")) " " b.num { bdi { (order.number) } } }
+                }
+                h1 #h { (hero.headline) }
+                @let tile = hero.tile.as_ref();
+                div #tile.cal aria-hidden="true" hidden[tile.is_none()] {
+                    b { (tile.map_or("", |tile| &tile.month)) }
+                    strong { (tile.map_or("", |tile| &tile.day)) }
+                    span { (tile.map_or("", |tile| &tile.caption)) }
+                }
+                p #sub.sub { bdi { (hero.sub) } }
+            }
+            (progress(frame, hero.steps.as_ref()))
+        }
+    }
+}
+
+fn progress(frame: &Frame, steps: Option<&[Step; 5]>) -> Markup {
+    html! {
+        ol #steps.steps aria-label=(frame.t("page.progress")) hidden[steps.is_none()] {
+            @for i in 0..5 {
+                @let step = steps.map(|steps| &steps[i]);
+                @let stage = step.map_or(Stage::Ahead, |step| step.stage);
+                @let (class, state) = match stage {
+                    Stage::Done => ("done", frame.t("step.done")),
+                    Stage::Now => ("now", ""),
+                    Stage::Ahead => ("", frame.t("step.todo")),
+                };
+                li class=(class) aria-current=[(stage == Stage::Now).then_some("step")] {
+                    span.dot { (frame.icon(step.map_or(looks::STEPS[i].1, |step| step.icon))) }
+                    b { span { (step.map_or("", |step| &step.label)) } span.vh { (state) } }
+                    small { (step.map_or("", |step| &step.time)) }
+                }
+            }
+        }
+    }
+}
+
+fn updates_card(frame: &Frame, reader: &Reader, view: &TrackView, hero: &Hero) -> Markup {
+    let rows = timeline::rows(&view.events, reader);
+    let last = rows.first().and_then(|row| row.at.as_ref());
+    html! {
+        section.card aria-labelledby="u" {
+            header {
+                h2 #u { (frame.t("page.updates")) }
+                span #updated.muted.end {
+                    @if let Some(at) = last {
+                        (reader.lang.fill("page.updated_at", &[("time", &reader.lang.hhmm(at.time()))]))
+                    }
+                }
+            }
+            (timeline::timeline(frame, reader, hero, &rows))
+        }
+    }
+}
+
+fn items_card(frame: &Frame, order: &OrderView) -> Markup {
+    let lang = &frame.lang;
+    let count: u64 = order.items.iter().map(|item| item.qty).sum();
+    html! {
+        @if !order.items.is_empty() || order.item_summary.is_some() {
+            section.card aria-labelledby="it" {
+                header { h2 #it { @if count > 0 { (lang.count("page.items", count)) } @else { (lang.t("page.items")) } } }
+                div.body {
+                    @if order.items.is_empty() {
+                        p { bdi { (order.item_summary.as_deref().unwrap_or_default()) } }
+                    } @else {
+                        ul.items { @for item in &order.items {
+                            li {
+                                span.thumb { (frame.icon("box")) }
+                                b { bdi { (item.name) } }
+                                @if let Some(price) = &item.unit_price { span.num { bdi { (lang.amount(price)) } } }
+                                small { (lang.fill("page.qty", &[("n", &lang.number(item.qty))])) }
+                            }
+                        } }
+                    }
+                    @if let Some(total) = &order.total {
+                        p.total { span { (lang.t("page.total")) } span.num { bdi { (lang.amount(total)) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every entry is there from the start, hidden while it is empty, so that the script has nothing to build.
+fn delivery_card(frame: &Frame, reader: &Reader, order: &OrderView) -> Markup {
+    let carrier = order.carrier.as_deref();
+    let number = order.tracking_number.as_deref();
+    let site = order.tracking_url.as_deref().filter(|url| is_web(url));
+    let customer = order.customer.clone().unwrap_or_default();
+    let to = [customer.name, customer.address].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let estimate = order.estimated_delivery.as_deref().and_then(|text| super::view::Estimate::parse(text, reader.zone));
+    let estimate = estimate.map(|eta| reader.lang.date("date.full", eta.day));
+    html! {
+        section #delivery.card aria-labelledby="d" hidden[carrier.is_none() && number.is_none() && to.is_empty() && estimate.is_none()] {
+            header { h2 #d { (frame.t("page.delivery")) } }
+            div.body { dl.kv {
+                div #kv-estimate hidden[estimate.is_none()] {
+                    dt { (frame.t("page.estimate")) } dd { span { (estimate.as_deref().unwrap_or_default()) } }
+                }
+                div #kv-carrier hidden[carrier.is_none() && site.is_none()] {
+                    dt { (frame.t("page.carrier")) }
+                    dd {
+                        bdi { (carrier.unwrap_or_default()) }
+                        a #carrier-site.btn.sm hidden[site.is_none()] href=[site] target="_blank" rel="noopener noreferrer" {
+                            (frame.t("page.carrier_site")) (frame.icon("ext")) span.vh { " (" (frame.t("page.new_tab")) ")" }
+                        }
+                    }
+                }
+                div #kv-number hidden[number.is_none()] {
+                    dt { (frame.t("page.tracking_number")) }
+                    dd {
+                        bdi.mono { (number.unwrap_or_default()) }
+                        button #copy.btn.sm.icon type="button" hidden aria-label=(frame.t("page.copy")) { (frame.icon("copy")) }
+                    }
+                }
+                @if !to.is_empty() { div { dt { (frame.t("page.delivering_to")) } dd { bdi { (to) } } } }
+            } }
+        }
+    }
+}
+
+/// Only addresses of the web become links: a `javascript:` one could come with an order.
+fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+fn posted_card(frame: &Frame, order: &OrderView) -> Markup {
+    let email = order.customer.as_ref().and_then(|customer| customer.email.as_deref());
+    html! {
+        section #posted.card aria-labelledby="n" hidden[email.is_none()] {
+            header { h2 #n { (frame.t("page.keep_posted")) } }
+            div.body.tight {
+                @if let Some(email) = email {
+                    p.sw { span { (frame.t("page.email")) small { (frame.lang.fill("page.email_text", &[("email", email)])) } } (frame.icon("mail")) }
+                }
+                label #notify.sw hidden {
+                    span { (frame.t("page.browser")) small { (frame.t("page.browser_text")) } }
+                    input type="checkbox" role="switch";
+                }
+            }
+        }
+    }
+}
+
+fn help_card(frame: &Frame, order: &OrderView) -> Markup {
+    let shop = &order.shop;
+    let link = shop.support_url.as_deref().filter(|url| is_web(url) || url.starts_with("mailto:"));
+    html! {
+        section.card.help aria-labelledby="hp" {
+            div {
+                h2 #hp { (frame.t("page.help")) }
+                p.t2 { (frame.lang.fill("page.help_text", &[("shop", &shop.name)])) }
+            }
+            @if let Some(link) = link { a.btn href=(link) { (frame.icon("chat")) (frame.t("page.help_link")) } }
+        }
+    }
+}
