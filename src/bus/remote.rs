@@ -80,6 +80,10 @@ impl Bus for RedisBus {
     fn listen(&self, listener: Arc<dyn Listener>) {
         if self.shared.listener.set(listener).is_err() {
             tracing::error!("the bus has a listener already; the second one is ignored");
+        } else if self.is_up()
+            && let Some(listener) = self.shared.listener.get()
+        {
+            listener.resumed(); // the link was quicker than the listener
         }
     }
 

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod app;
+mod bus;
 mod house;
 mod house_proof;
 mod rust_source;

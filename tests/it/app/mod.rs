@@ -2,3 +2,4 @@
 
 mod guarded;
 mod postgres;
+pub mod redis;
