@@ -10,6 +10,7 @@ use crate::db::Db;
 use crate::jobs::Jobs;
 use crate::orders::{Announce, Orders, Passes, Timeline};
 use crate::web::Parts;
+use crate::web::pages::Pages;
 
 /// A built instance: its tables are up to date, its address is taken, nothing is served yet.
 pub struct App {
@@ -72,6 +73,7 @@ async fn build_parts(config: &Config, clock: Clock) -> Result<Parts> {
         orders: Orders::start(db.clone(), clock.clone(), announce, config.commit_group, config.commit_queue),
         passes: Passes::new(db.clone(), clock.clone(), keys, config.pass_days),
         jobs: Jobs::new(db.clone(), clock.clone()),
+        pages: Pages::new(clock.clone())?,
         companies,
         clock,
         db,

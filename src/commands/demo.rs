@@ -33,6 +33,7 @@ pub async fn run(mut config: Config, every: Duration) -> Result<()> {
     let (_, pass) = parts.passes.create(orders[0], None).await?;
     let base = config.public_url(app.address()?);
     println!("Ordercast listens on {base}");
+    parts.pages.show_demo(format!("/track/{pass}"));
     println!("Open this page and watch it change by itself: {base}/track/{pass}");
     tokio::spawn(drive(parts, orders, every));
     app.run().await

@@ -16,6 +16,7 @@ use crate::base::Clock;
 use crate::db::Db;
 use crate::jobs::Jobs;
 use crate::orders::{Orders, Passes, Timeline};
+use pages::Pages;
 
 /// The parts that handlers call. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +30,7 @@ pub struct Parts {
     pub orders: Orders,
     pub passes: Passes,
     pub jobs: Jobs,
+    pub pages: Pages,
 }
 
 impl Parts {
@@ -41,11 +43,13 @@ impl Parts {
             .app_data(Data::new(self.timeline.clone()))
             .app_data(Data::new(self.orders.clone()))
             .app_data(Data::new(self.passes.clone()))
-            .app_data(Data::new(self.jobs.clone()));
+            .app_data(Data::new(self.jobs.clone()))
+            .app_data(Data::new(self.pages.clone()));
         cfg.route("/api/update-order", post().to(dialects::order_update::update_order))
             .route("/api/update-order/", post().to(dialects::order_update::update_order))
             .route("/healthz", get().to(health::healthz))
-            .route("/readyz", get().to(health::readyz));
+            .route("/readyz", get().to(health::readyz))
+            .configure(pages::routes);
     }
 }
 

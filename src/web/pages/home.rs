@@ -4,12 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use maud::html;
 
+use super::handlers::Wish;
 use super::shell::{self, Head, shell};
 use super::{Pages, lookup};
 
 /// Sends the home page.
-pub fn reply(pages: &Pages, asked: Option<&str>, accept: Option<&str>) -> HttpResponse {
-    let frame = pages.frame(asked, None, accept);
+pub fn reply(pages: &Pages, wish: &Wish) -> HttpResponse {
+    let frame = pages.frame(wish, None);
     let docs = [
         ("/api/v1/docs/redoc/", "list", "home.docs_api"),
         ("/api/v1/docs/swagger/", "hook", "home.docs_try"),
@@ -27,7 +28,7 @@ pub fn reply(pages: &Pages, asked: Option<&str>, accept: Option<&str>) -> HttpRe
                     (lookup::form(&frame, None))
                 }
                 div.side {
-                    @if let Some(demo) = pages.demo.as_deref() {
+                    @if let Some(demo) = pages.demo.get() {
                         section.card.panel aria-labelledby="de" {
                             h2 #de { (frame.t("home.demo")) }
                             p.t2 { (frame.t("home.demo_text")) }

@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::handlers::Wish;
 use super::shell::{Head, reply_private, shell};
 use super::{Frame, Pages};
 
@@ -45,8 +46,8 @@ pub enum Stage<'a> {
 }
 
 /// Sends the look-up page.
-pub fn reply(pages: &Pages, stage: Stage, asked: Option<&str>, accept: Option<&str>) -> HttpResponse {
-    let frame = pages.frame(asked, None, accept);
+pub fn reply(pages: &Pages, stage: Stage, wish: &Wish) -> HttpResponse {
+    let frame = pages.frame(wish, None);
     let status = match stage {
         Stage::Ask => StatusCode::OK,
         Stage::Again(_) => StatusCode::BAD_REQUEST,

@@ -6,6 +6,7 @@
 
 mod assets;
 pub mod demo_shop;
+mod handlers;
 pub mod home;
 pub mod lang;
 pub mod looks;
@@ -18,18 +19,18 @@ pub mod view;
 mod widget;
 pub mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use actix_web::web::{ServiceConfig, get};
+use actix_web::web::{ServiceConfig, get, post};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use crate::base::{Clock, Result};
 use assets::Assets;
+
+pub use handlers::Wish;
 use lang::{Lang, Langs};
 use words::Reader;
-
-pub use shell::reply;
 
 /// What every page is made with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,24 +38,29 @@ pub struct Pages {
     assets: Assets,
     langs: Langs,
     clock: Clock,
-    demo: Option<Arc<str>>,
+    demo: Arc<OnceLock<String>>,
 }
 
 impl Pages {
-    /// Takes the embedded files and languages into memory. `demo` is the address of a tracking page to show on the home
-    /// page while developing.
+    /// Takes the embedded files and languages into memory.
     ///
     /// # Errors
     /// `Internal` when a language file is broken: a fault of the build, met at start.
-    pub fn new(clock: Clock, demo: Option<String>) -> Result<Self> {
+    pub fn new(clock: Clock) -> Result<Self> {
         let langs = Langs::read(assets::folder("locales/"))?;
         let assets = Assets::load(|source| widget::complete(source, langs.english()));
-        Ok(Self { assets, langs, clock, demo: demo.map(Into::into) })
+        Ok(Self { assets, langs, clock, demo: Arc::default() })
     }
 
-    /// The frame of a page for a reader: asked language, the order's, the browser's (an Accept-Language header).
-    fn frame(&self, asked: Option<&str>, order: Option<&str>, accept: Option<&str>) -> Frame<'_> {
-        Frame { pages: self, lang: self.langs.pick(asked, order, accept), zone: TimeZone::UTC }
+    /// Shows the way to a demo order on the home page; the first address given stays.
+    pub fn show_demo(&self, address: String) {
+        self.demo.get_or_init(|| address);
+    }
+
+    /// The frame of a page for a reader; `order` is the language of the order on it.
+    fn frame(&self, wish: &Wish, order: Option<&str>) -> Frame<'_> {
+        let lang = self.langs.pick(wish.asked.as_deref(), order, wish.accept.as_deref());
+        Frame { pages: self, lang, zone: TimeZone::UTC }
     }
 }
 
@@ -87,9 +93,16 @@ impl Frame<'_> {
     }
 }
 
-/// The routes of the embedded files.
-pub fn files(routes: &mut ServiceConfig) {
+/// The routes of the pages and of the embedded files.
+pub fn routes(routes: &mut ServiceConfig) {
     routes
+        .route("/", get().to(handlers::get_home))
+        .route("/track", get().to(handlers::get_lookup))
+        .route("/track/", get().to(handlers::get_lookup))
+        .route("/track", post().to(handlers::look_up))
+        .route("/track/{pass}", get().to(handlers::get_track))
+        .route("/track/{pass}/", get().to(handlers::get_track))
+        .route("/track/{pass}/renew", post().to(handlers::renew_link))
         .route("/assets/{build}/{path:.*}", get().to(assets::get_asset))
         .route("/widget/v1/order-tracker.js", get().to(assets::get_widget))
         .route("/widget/v1/locales/{lang}.json", get().to(assets::get_widget_words))

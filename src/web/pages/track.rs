@@ -4,15 +4,15 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
+use super::handlers::Wish;
 use super::shell::{Head, data_block, reply_private, shell};
 use super::view::{OrderView, TrackView};
 use super::words::{Hero, Reader, Stage, Step, hero};
 use super::{Frame, Pages, looks, timeline};
 
-/// Sends the page of one order. `pass` is the credential in its address, `asked` the language in its query, `accept`
-/// the Accept-Language header.
-pub fn reply(pages: &Pages, view: &TrackView, pass: &str, asked: Option<&str>, accept: Option<&str>) -> HttpResponse {
-    let frame = pages.frame(asked, view.order.locale.as_deref(), accept);
+/// Sends the page of one order. `pass` is the credential in its address.
+pub fn reply(pages: &Pages, view: &TrackView, pass: &str, wish: &Wish) -> HttpResponse {
+    let frame = pages.frame(wish, view.order.locale.as_deref());
     reply_private(StatusCode::OK, page(&frame, &frame.reader(), view, pass))
 }
 

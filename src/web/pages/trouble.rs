@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use maud::{Markup, html};
 
+use super::handlers::Wish;
 use super::shell::{Head, reply_private, shell};
 use super::{Frame, Pages};
 use crate::base::Error;
@@ -16,6 +17,8 @@ pub enum Trouble {
     NotFound,
     /// The pass was good once.
     Expired,
+    /// No trouble any more: a new link is on its way.
+    Renewed,
     /// Too many requests; seconds to wait.
     RateLimited(u64),
     /// Our fault, or a part we need is away.
@@ -38,6 +41,7 @@ impl Trouble {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Expired => StatusCode::GONE,
+            Self::Renewed => StatusCode::ACCEPTED,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -48,6 +52,7 @@ impl Trouble {
         match self {
             Self::NotFound => ("not_found", "search"),
             Self::Expired => ("expired", "lock"),
+            Self::Renewed => ("renewed", "mail"),
             Self::RateLimited(_) => ("rate_limited", "clock"),
             Self::Unavailable => ("unavailable", "refresh"),
         }
@@ -58,14 +63,14 @@ impl Trouble {
         match self {
             Self::RateLimited(seconds) => Some(seconds),
             Self::Unavailable => Some(5),
-            Self::NotFound | Self::Expired => None,
+            Self::NotFound | Self::Expired | Self::Renewed => None,
         }
     }
 }
 
 /// Sends the page of a trouble. `here` is the address to try again.
-pub fn reply(pages: &Pages, trouble: Trouble, here: &str, asked: Option<&str>, accept: Option<&str>) -> HttpResponse {
-    let frame = pages.frame(asked, None, accept);
+pub fn reply(pages: &Pages, trouble: Trouble, here: &str, wish: &Wish) -> HttpResponse {
+    let frame = pages.frame(wish, None);
     let mut reply = reply_private(trouble.status(), page(&frame, trouble, here));
     if let Some(seconds) = trouble.retry_after() {
         reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -87,7 +92,7 @@ fn page(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
                 span.tile { (frame.icon(icon)) }
                 h1 #h { (frame.t(&title)) }
                 p { (text) }
-                p.acts { (action(frame, trouble, here)) }
+                div.acts { (action(frame, trouble, here)) }
             }
         }
     };
@@ -107,7 +112,10 @@ fn action(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
     html! {
         @match trouble {
             Trouble::NotFound => a.btn.primary href="/track" { (frame.t("trouble.not_found_act")) },
-            Trouble::Expired => a.btn.primary href="/track" { (frame.icon("mail")) (frame.t("trouble.expired_act")) },
+            Trouble::Expired => form method="post" action={ (here.trim_end_matches('/')) "/renew" } {
+                button.btn.primary type="submit" { (frame.icon("mail")) (frame.t("trouble.expired_act")) }
+            },
+            Trouble::Renewed => {},
             Trouble::RateLimited(_) | Trouble::Unavailable => a.btn href=(here) { (frame.t("trouble.unavailable_act")) },
         }
     }
