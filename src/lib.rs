@@ -11,5 +11,6 @@ pub mod audit;
 pub mod jobs;
 pub mod accounts;
 pub mod orders;
+pub mod notify;
 pub mod web;
 pub mod app;
