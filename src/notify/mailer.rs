@@ -292,7 +292,7 @@ mod tests {
     }
 
     impl Server {
-        async fn start(answers: &'static [(&'static str, &'static str)]) -> Self {
+        async fn start(answers: Answers) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let server = Self { address: listener.local_addr().unwrap(), heard: Arc::default() };
             let heard = server.heard.clone();
@@ -314,7 +314,10 @@ mod tests {
         }
     }
 
-    const DEFAULTS: &[(&str, &str)] = &[
+    /// What the server says to a command that begins so.
+    type Answers = &'static [(&'static str, &'static str)];
+
+    const DEFAULTS: Answers = &[
         ("hello", "220 ready"),
         ("EHLO", "250-mail.example\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN"),
         ("DATA", "354 go on"),
@@ -324,7 +327,7 @@ mod tests {
 
     async fn converse(
         mut stream: tokio::net::TcpStream,
-        answers: &'static [(&'static str, &'static str)],
+        answers: Answers,
         heard: Arc<Mutex<Vec<String>>>,
     ) -> Option<()> {
         let (reader, mut writer) = stream.split();
@@ -333,7 +336,7 @@ mod tests {
         let mut in_data = false;
         loop {
             if !in_data {
-                let by = |table: &'static [(&'static str, &'static str)]| {
+                let by = |table: Answers| {
                     table.iter().find(|(start, _)| command.starts_with(start)).map(|(_, answer)| *answer)
                 };
                 let answer = by(answers).or_else(|| by(DEFAULTS))?;
@@ -375,7 +378,7 @@ mod tests {
     #[tokio::test]
     async fn the_class_of_the_reply_decides_whether_to_try_again() {
         #[rustfmt::skip]
-        let cases: [(&'static [(&'static str, &'static str)], bool, &str); 8] = [
+        let cases: [(Answers, bool, &str); 8] = [
             (&[("RCPT", "550 5.1.1 no such user")], false, "550 5.1.1 no such user"),
             (&[("RCPT", "450 greylisted")], true, "450"),
             (&[("end", "554 looks like spam")], false, "554 looks like spam"),
@@ -398,8 +401,8 @@ mod tests {
 
     #[tokio::test]
     async fn silence_and_a_closed_door_are_worth_another_try() {
-        const WORDLESS: &[(&str, &str)] = &[("hello", "")];
-        const SPEECHLESS_AT_THE_END: &[(&str, &str)] = &[("end", "")];
+        const WORDLESS: Answers = &[("hello", "")];
+        const SPEECHLESS_AT_THE_END: Answers = &[("end", "")];
         for answers in [WORDLESS, SPEECHLESS_AT_THE_END] {
             let url = Secret::new(format!("smtp://{}", Server::start(answers).await.address));
             let mailer = Mailer::smtp(&url, FROM, clock(), Duration::from_millis(200)).unwrap();

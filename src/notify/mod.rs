@@ -1,11 +1,97 @@
 //! Mail to customers: which event sends which letter to whom.
 //!
-//! The cast: [`letters`] renders, [`mailer`] delivers, [`Notify`] decides. Called from the job queue only, never inside a
-//! transaction; each call says whether trying again makes sense. What is not here: the waits between attempts (`jobs`).
+//! The cast: [`letters`] renders, [`mailer`] delivers, [`Notify`] decides and puts the two together. Called for queued
+//! jobs only, never inside a transaction; each call says whether trying again makes sense. What is not here: the waits
+//! between attempts (`jobs`).
 
 pub mod letters;
 pub mod mailer;
 mod template;
 
+use std::sync::Arc;
+
 pub use letters::{Letter, LetterInput};
 pub use mailer::{Mail, Mailer};
+
+use crate::accounts::Companies;
+use crate::base::id::{JobId, OrderId};
+use crate::base::{Actor, Error, Result};
+use crate::jobs::Verdict;
+use crate::orders::{EventBody, Order, OrderRef, Passes, Status, Timeline};
+
+/// Writes to customers. Cheap to clone.
+#[derive(Clone)]
+pub struct Notify {
+    timeline: Timeline,
+    companies: Companies,
+    passes: Passes,
+    mailer: Mailer,
+    public_url: Arc<str>,
+}
+
+impl Notify {
+    /// `public_url` is where customers reach us, without a slash at its end.
+    #[must_use]
+    pub fn new(timeline: Timeline, companies: Companies, passes: Passes, mailer: Mailer, public_url: &str) -> Self {
+        Self { timeline, companies, passes, mailer, public_url: public_url.into() }
+    }
+
+    /// Tells the customer of the status that event `seq` brought. Done without a mail when no letter tells of it, when
+    /// the order has no address, and when the order is gone. `job` names the mail, the same for every attempt.
+    pub async fn status_letter(&self, job: JobId, order: OrderId, seq: i64) -> Verdict {
+        match self.status_at(order, seq).await.map(|status| status.and_then(Letter::of_status)) {
+            Ok(Some(letter)) => self.write(job, order, letter).await,
+            Ok(None) => Verdict::Done,
+            Err(error) => Verdict::Retry(error),
+        }
+    }
+
+    /// Sends the customer a fresh tracking link. `job` as in [`Notify::status_letter`].
+    pub async fn link_letter(&self, job: JobId, order: OrderId) -> Verdict {
+        self.write(job, order, Letter::TrackingLink).await
+    }
+
+    async fn status_at(&self, order: OrderId, seq: i64) -> Result<Option<Status>> {
+        let events = self.timeline.events_since(order, seq - 1, 1).await?;
+        let event = events.into_iter().find(|event| event.seq == seq);
+        let body =
+            event.map(|event| serde_json::from_str::<EventBody>(&event.body)).transpose().map_err(Error::internal)?;
+        Ok(body.map(|body| body.status))
+    }
+
+    async fn write(&self, job: JobId, order: OrderId, letter: Letter) -> Verdict {
+        match self.compose(job, order, letter).await {
+            Ok(Some(mail)) => self.mailer.send(&mail).await,
+            Ok(None) | Err(Error::NotFound(_)) => Verdict::Done,
+            Err(error) => Verdict::Retry(error),
+        }
+    }
+
+    async fn compose(&self, job: JobId, order: OrderId, letter: Letter) -> Result<Option<Mail>> {
+        let order = self.timeline.get_order(&Actor::System("mail"), &OrderRef::Id(order)).await?;
+        let Some(to) = order.customer.email.clone() else { return Ok(None) };
+        let shop = self.companies.get(&order.company.to_string()).await?.name;
+        let (_, pass) = self.passes.create(order.id, None).await?;
+        let from_name = letters::one_line(&shop);
+        let input = letter_input(order, shop, format!("{}/track/{pass}", self.public_url));
+        let to_name = input.customer_name.as_deref().map(letters::one_line);
+        let letter = letters::render(letter, &input);
+        Ok(Some(Mail { id: job.0, to, to_name, from_name: Some(from_name), letter, unsubscribe_url: None }))
+    }
+}
+
+fn letter_input(order: Order, shop: String, track_page: String) -> LetterInput {
+    LetterInput {
+        order_number: order.number,
+        shop,
+        customer_name: order.customer.name,
+        carrier: order.carrier,
+        tracking_number: order.tracking_number,
+        tracking_url: order.tracking_url,
+        estimate: order.estimated_delivery,
+        reason: order.cancellation_reason,
+        track_page,
+        locale: order.customer.locale,
+        unsubscribe_url: None,
+    }
+}
