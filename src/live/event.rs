@@ -5,25 +5,10 @@ use std::sync::OnceLock;
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
+use super::reach::Tally;
 use super::{frame, protocol};
-use crate::base::id::{CompanyId, EventId, InstanceId, OrderId};
-
-/// An event of an order's log as the live part carries it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveEvent {
-    /// The order.
-    pub order: OrderId,
-    /// The company the order belongs to; the feed is filtered by it.
-    pub company: CompanyId,
-    /// The event's own id; the feed's position.
-    pub id: EventId,
-    /// The order's position, dense from 1.
-    pub seq: i64,
-    /// The order's number, for consoles.
-    pub number: String,
-    /// The customer's event as JSON.
-    pub body: String,
-}
+use crate::base::id::InstanceId;
+use crate::orders::Event;
 
 /// The forms in which an event leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,23 +27,25 @@ pub enum Wire {
 #[derive(Debug)]
 pub struct Packet {
     /// The event.
-    pub event: LiveEvent,
+    pub event: Event,
     /// The instance that published it and waits for a receipt; nil when nobody does.
     pub origin: InstanceId,
+    /// How it goes here, added up over the workers.
+    pub tally: Tally,
     frames: [OnceLock<Bytes>; 3],
 }
 
 impl Packet {
     /// An event nobody waits for a receipt of: read back from the log.
     #[must_use]
-    pub fn new(event: LiveEvent) -> Self {
+    pub fn new(event: Event) -> Self {
         Self::from(event, InstanceId(Uuid::nil()))
     }
 
     /// An event published by `origin`.
     #[must_use]
-    pub fn from(event: LiveEvent, origin: InstanceId) -> Self {
-        Self { event, origin, frames: Default::default() }
+    pub fn from(event: Event, origin: InstanceId) -> Self {
+        Self { event, origin, tally: Tally::default(), frames: Default::default() }
     }
 
     /// The event in that form; empty for [`Wire::Nudge`].
@@ -82,7 +69,7 @@ impl Packet {
     /// The bus payload: 16 bytes each of order, company, event and origin, 8 bytes `seq` (big-endian), one byte length
     /// of the number and the number, then the customer's event as JSON.
     #[must_use]
-    pub fn to_bus(event: &LiveEvent, origin: InstanceId) -> Bytes {
+    pub fn to_bus(event: &Event, origin: InstanceId) -> Bytes {
         let number = &event.number.as_bytes()[..event.number.floor_char_boundary(255)];
         let mut out = BytesMut::with_capacity(73 + number.len() + event.body.len());
         for id in [event.order.bytes(), event.company.bytes(), event.id.bytes(), origin.bytes()] {
@@ -103,7 +90,7 @@ impl Packet {
         let end = 73 + usize::from(*payload.get(72)?);
         let number = std::str::from_utf8(payload.get(73..end)?).ok()?.to_owned();
         let body = std::str::from_utf8(payload.get(end..)?).ok()?.to_owned();
-        let event = LiveEvent {
+        let event = Event {
             order: id(0)?.into(),
             company: id(16)?.into(),
             id: id(32)?.into(),
@@ -115,7 +102,7 @@ impl Packet {
     }
 }
 
-fn encode(event: &LiveEvent, wire: Wire) -> Bytes {
+fn encode(event: &Event, wire: Wire) -> Bytes {
     match wire {
         Wire::Socket => frame::text(&protocol::event(event.order, event.seq, &event.body)),
         Wire::Feed => frame::text(&protocol::feed_event(event)),
@@ -127,9 +114,10 @@ fn encode(event: &LiveEvent, wire: Wire) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::id::{CompanyId, EventId, OrderId};
 
-    fn event() -> LiveEvent {
-        LiveEvent {
+    fn event() -> Event {
+        Event {
             order: OrderId::new(),
             company: CompanyId::new(),
             id: EventId::new(),

@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::event::{LiveEvent, Packet, Wire};
+use super::event::{Packet, Wire};
 use super::link::{Link, Pushed};
 use super::resume::{Catch, merge};
 use crate::base::id::OrderId;
+use crate::orders::Event;
 
 /// Deliveries between two looks at everything else.
 pub const SLICE: usize = 256;
@@ -42,6 +43,11 @@ impl Sub {
     #[must_use]
     pub fn position(&self) -> i64 {
         self.position.get()
+    }
+
+    /// Moves on to `seq` without sending: the connection got everything up to it in another form.
+    pub fn skip_to(&self, seq: i64) {
+        self.position.set(seq);
     }
 
     /// Whether it reads the log, or must, before it is live.
@@ -435,6 +441,6 @@ fn clamp(count: usize) -> u32 {
 
 /// Events as the hub takes them.
 #[must_use]
-pub fn packets(events: Vec<LiveEvent>) -> Vec<Arc<Packet>> {
+pub fn packets(events: Vec<Event>) -> Vec<Arc<Packet>> {
     events.into_iter().map(|event| Arc::new(Packet::new(event))).collect()
 }

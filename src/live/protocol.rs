@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::event::LiveEvent;
 use crate::base::Secret;
 use crate::base::id::{EventId, OrderId};
+use crate::orders::Event;
 
 /// The WebSocket subprotocol's name.
 pub const SUBPROTOCOL: &str = "ordercast.v1";
@@ -249,7 +249,7 @@ pub fn event(order: OrderId, seq: i64, event: &str) -> String {
 
 /// `event` of the feed, with what a console needs beside it.
 #[must_use]
-pub fn feed_event(event: &LiveEvent) -> String {
+pub fn feed_event(event: &Event) -> String {
     format!(
         r#"{{"type":"event","feed":"orders","id":"{}","order":"{}","number":{},"company":"{}","seq":{},"event":{}}}"#,
         event.id,
