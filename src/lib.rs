@@ -12,5 +12,6 @@ pub mod jobs;
 pub mod accounts;
 pub mod orders;
 pub mod notify;
+pub mod live;
 pub mod web;
 pub mod app;

@@ -149,7 +149,7 @@ impl Feed {
             link,
             position: Cell::new(position),
             given: RefCell::new(Window::new(GIVEN)),
-            catch: RefCell::new(Some(Catch { reading: true, ..Catch::default() })),
+            catch: RefCell::new(Some(Catch::in_reading())),
         });
         self.members.borrow_mut().push(Rc::clone(&sub));
         sub

@@ -131,7 +131,7 @@ impl Hub {
     /// Puts a connection into an order's room, catching up from `position`: from now on nothing is missed.
     /// With [`Wire::Nudge`] it is live at once and only woken.
     pub fn join(&self, order: OrderId, link: Rc<Link>, wire: Wire, position: i64) -> Rc<Sub> {
-        let catch = (wire != Wire::Nudge).then(|| Box::new(Catch { reading: true, ..Catch::default() }));
+        let catch = (wire != Wire::Nudge).then(|| Box::new(Catch::in_reading()));
         let mut rooms = self.rooms.borrow_mut();
         let room = rooms.entry(order).or_default();
         let sub = Rc::new(Sub {

@@ -24,6 +24,12 @@ impl<T> Default for Catch<T> {
 const PENDING: usize = 16;
 
 impl<T> Catch<T> {
+    /// One whose log is being read already.
+    #[must_use]
+    pub fn in_reading() -> Self {
+        Self { reading: true, ..Self::default() }
+    }
+
     /// Collects an event that came while the history is read.
     pub fn offer(&mut self, event: T) {
         // Without a reading under way nothing needs collecting: the one to come sees the event in the log.

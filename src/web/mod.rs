@@ -6,6 +6,7 @@ pub mod auth;
 pub mod dialects;
 pub mod error;
 pub mod health;
+pub mod live;
 pub mod pages;
 
 use actix_web::HttpRequest;

@@ -1,0 +1,291 @@
+//! Bytes to one connection, and the only place that knows how: a taken TCP socket, or the body of an HTTP answer.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
+use futures_util::future::LocalBoxFuture;
+use tokio::net::TcpStream;
+
+use crate::live::Worker;
+use crate::live::conn::Conn;
+use crate::live::frame::{self, Decoder, Heard, Violation};
+use crate::live::link::Sink;
+use crate::live::session::Step;
+
+/// A taken socket.
+pub struct Tcp {
+    stream: TcpStream,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Tcp {
+    /// Wraps a stream; `send_buffer` is what the kernel may hold for a stalled reader, zero for its own choice.
+    #[must_use]
+    pub fn new(stream: TcpStream, send_buffer: usize) -> Rc<Self> {
+        if send_buffer > 0
+            && let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(send_buffer)
+        {
+            tracing::debug!(%error, "SO_SNDBUF was refused");
+        }
+        Rc::new(Self { stream, waker: RefCell::new(None) })
+    }
+}
+
+impl Sink for Tcp {
+    fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match parts {
+            [one] => self.stream.try_write(one),
+            many => self.stream.try_write_vectored(many),
+        }
+    }
+
+    fn wake(&self) {
+        ring(&self.waker);
+    }
+}
+
+/// Takes nothing itself: whoever reads the connection's queue is woken.
+#[derive(Default)]
+pub struct Bell {
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Bell {
+    /// Names whom to wake.
+    pub fn listen(&self, waker: &Waker) {
+        *self.waker.borrow_mut() = Some(waker.clone());
+    }
+}
+
+impl Sink for Bell {
+    fn try_write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn wake(&self) {
+        ring(&self.waker);
+    }
+}
+
+fn ring(waker: &RefCell<Option<Waker>>) {
+    if let Some(waker) = &*waker.borrow() {
+        waker.wake_by_ref();
+    }
+}
+
+/// A connection that is forgotten by its worker when its owner goes, however it goes.
+pub struct Held {
+    /// The connection.
+    pub conn: Rc<Conn>,
+    /// Its worker.
+    pub worker: Rc<Worker>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.conn.link.cut();
+        self.worker.forget(&self.conn);
+    }
+}
+
+/// The lean task of a taken WebSocket: writes what is queued, reads what comes, does one request at a time.
+pub struct Socket {
+    held: Held,
+    tcp: Rc<Tcp>,
+    decoder: Decoder,
+    steps: VecDeque<Step>,
+    asked: Option<LocalBoxFuture<'static, ()>>,
+    ended: bool,
+}
+
+impl Socket {
+    /// The task for a connection over this socket.
+    #[must_use]
+    pub fn new(held: Held, tcp: Rc<Tcp>) -> Self {
+        Self { held, tcp, decoder: Decoder::default(), steps: VecDeque::new(), asked: None, ended: false }
+    }
+
+    fn conn(&self) -> &Rc<Conn> {
+        &self.held.conn
+    }
+
+    /// `Ready` when the connection is over.
+    fn poll_write(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let link = &self.conn().link;
+        while !link.is_drained() {
+            match self.tcp.stream.poll_write_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => match link.flush() {
+                    Ok(true) => self.held.worker.drained(self.conn()),
+                    // The socket is full again; asking once more registers for the next change.
+                    Ok(false) => {}
+                    Err(_) => return Poll::Ready(()),
+                },
+            }
+        }
+        if link.is_dead() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Does what was asked, in order. `true` when nothing is left to do and more may be read.
+    fn poll_steps(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            if let Some(asked) = &mut self.asked {
+                if asked.as_mut().poll(cx).is_pending() {
+                    return false;
+                }
+                self.asked = None;
+            }
+            let (worker, conn) = (&self.held.worker, &self.held.conn);
+            match self.steps.pop_front() {
+                None => break,
+                Some(Step::Greet) => worker.greet(conn),
+                Some(Step::Say(text)) => conn.say(&text),
+                Some(Step::Close(why, reason)) => worker.end(conn, why, reason),
+                Some(Step::Ask(asked)) => {
+                    let (worker, conn) = (Rc::clone(worker), Rc::clone(conn));
+                    self.asked = Some(Box::pin(async move { worker.ask(&conn, asked).await }));
+                }
+            }
+        }
+        self.steps = VecDeque::new();
+        true
+    }
+
+    /// Reads once. `Ready(false)` when the connection is over, `Ready(true)` when something was read.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            match self.tcp.stream.poll_read_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(false),
+                Poll::Ready(Ok(())) => {}
+            }
+            let worker = Rc::clone(&self.held.worker);
+            let mut buffer = worker.read_buffer.borrow_mut();
+            match self.tcp.stream.try_read(&mut buffer) {
+                Ok(0) => return Poll::Ready(false),
+                Ok(read) => {
+                    self.hear(buffer.get_mut(..read).unwrap_or_default());
+                    return Poll::Ready(true);
+                }
+                Err(blocked) if blocked.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(false),
+            }
+        }
+    }
+
+    fn hear(&mut self, input: &mut [u8]) {
+        let max = self.held.worker.live().settings().max_message;
+        let mut heard = Vec::new();
+        let outcome = self.decoder.feed(input, max, &mut heard);
+        self.conn().heard.set(true);
+        for message in heard {
+            self.take(message);
+        }
+        if let Err(violation) = outcome {
+            self.break_off(violation);
+        }
+    }
+
+    fn take(&mut self, message: Heard) {
+        let conn = Rc::clone(self.conn());
+        if !conn.link.is_open() {
+            // Our close frame is out: only the client's own ends it.
+            self.ended |= matches!(message, Heard::Close(_));
+            return;
+        }
+        match message {
+            Heard::Text(text) => self.steps.extend(self.held.worker.hear(&conn, Some(&text))),
+            Heard::Binary => self.steps.extend(self.held.worker.hear(&conn, None)),
+            Heard::Ping(payload) => {
+                conn.link.push_control(&frame::pong(&payload));
+            }
+            Heard::Pong => {}
+            Heard::Close(code) => {
+                conn.close_with(code.unwrap_or(1000), "");
+                self.ended = true;
+            }
+        }
+    }
+
+    fn break_off(&mut self, violation: Violation) {
+        let reason = match violation {
+            Violation::Protocol => "protocol error",
+            Violation::Utf8 => "text is not UTF-8",
+            Violation::TooBig => "message too big",
+        };
+        self.conn().close_with(violation.code(), reason);
+        self.ended = true;
+    }
+}
+
+impl Future for Socket {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        *this.tcp.waker.borrow_mut() = Some(cx.waker().clone());
+        loop {
+            let is_idle = this.poll_steps(cx);
+            if this.poll_write(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            // A closed connection ends when its last message is out and the client has said goodbye, or is gone.
+            if this.ended && this.conn().link.is_drained() {
+                return Poll::Ready(());
+            }
+            if !is_idle {
+                return Poll::Pending;
+            }
+            match this.poll_read(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(false) => return Poll::Ready(()),
+                Poll::Ready(true) => {}
+            }
+        }
+    }
+}
+
+/// The body of an SSE stream: what is queued, as it comes.
+pub struct StreamBody {
+    held: Held,
+    bell: Rc<Bell>,
+}
+
+impl StreamBody {
+    /// The body for a connection behind this bell.
+    #[must_use]
+    pub fn new(held: Held, bell: Rc<Bell>) -> Self {
+        Self { held, bell }
+    }
+}
+
+impl MessageBody for StreamBody {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.bell.listen(cx.waker());
+        let link = &self.held.conn.link;
+        while let Some(bytes) = link.pull() {
+            if link.is_drained() && link.is_open() {
+                self.held.worker.drained(&self.held.conn);
+            }
+            // An empty chunk would end the chunked encoding.
+            if !bytes.is_empty() {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+        }
+        if link.is_open() { Poll::Pending } else { Poll::Ready(None) }
+    }
+}

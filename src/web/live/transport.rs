@@ -1,0 +1,160 @@
+//! The transport under the HTTP server: a TCP stream that can be taken away from it.
+//!
+//! actix-http keeps about 13 KiB of buffers for as long as it serves a connection. A WebSocket needs none of them, so
+//! once the answer `101 Switching Protocols` is flushed the stream itself is handed to a lean task, and the server is
+//! told that the connection has ended: it then frees everything. This rests on two behaviours of actix-http, both held
+//! by tests: it polls a response body only after its head is in the write buffer, and it flushes the transport only once
+//! its write buffer is empty. So the first flush after the body was first polled comes when the client has the whole head.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
+use futures_util::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// What goes on with a stream that was taken. Runs on the same worker thread.
+type Heir = Box<dyn FnOnce(TcpStream)>;
+
+struct Shared {
+    heir: RefCell<Option<Heir>>,
+    armed: Cell<bool>,
+    body: RefCell<Option<Waker>>,
+    gone: Cell<bool>,
+}
+
+/// A TCP stream served by actix-http until somebody takes it.
+pub struct Transport {
+    stream: Option<TcpStream>,
+    shared: Rc<Shared>,
+}
+
+/// The right to take the stream of the connection a request came on; found in the connection's data.
+#[derive(Clone)]
+pub struct TakeOver(Rc<Shared>);
+
+impl Transport {
+    /// Wraps a fresh connection.
+    #[must_use]
+    pub fn new(stream: TcpStream) -> Self {
+        let shared = Shared {
+            heir: RefCell::new(None),
+            armed: Cell::new(false),
+            body: RefCell::new(None),
+            gone: Cell::new(false),
+        };
+        Self { stream: Some(stream), shared: Rc::new(shared) }
+    }
+
+    /// The right to take this connection's stream.
+    #[must_use]
+    pub fn take_over(&self) -> TakeOver {
+        TakeOver(Rc::clone(&self.shared))
+    }
+
+    fn hand_over(&mut self) -> bool {
+        if !self.shared.armed.get() {
+            return false;
+        }
+        let heir = self.shared.heir.borrow_mut().take();
+        let (Some(heir), Some(stream)) = (heir, self.stream.take()) else { return false };
+        heir(stream);
+        true
+    }
+
+    fn io(&mut self) -> Option<Pin<&mut TcpStream>> {
+        self.stream.as_mut().map(Pin::new)
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        // The connection ended before it could be taken: whoever waits for it must not wait for ever.
+        self.shared.heir.borrow_mut().take();
+        self.shared.gone.set(true);
+        if let Some(waker) = self.shared.body.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.io() {
+            Some(stream) => stream.poll_read(cx, buf),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.io() {
+            Some(stream) => stream.poll_write(cx, bytes),
+            None => Poll::Ready(Ok(bytes.len())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.hand_over() {
+            // The server must look once more, to find the connection at its end.
+            cx.waker().wake_by_ref();
+        }
+        match self.io() {
+            Some(stream) => stream.poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.io() {
+            Some(stream) => stream.poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// The body of a `101` answer: it has no bytes; it waits until its connection is taken or gone. A client that talks
+/// before it could read the `101` breaks RFC 6455 section 4.1, and its bytes would be lost in the server's buffers: the
+/// connection is then closed instead of taken.
+pub struct Handover<P> {
+    take_over: TakeOver,
+    request: P,
+}
+
+impl TakeOver {
+    /// The body that hands the stream over to `heir` once the head is out. `request` is the request's payload.
+    pub fn body<P>(&self, request: P, heir: impl FnOnce(TcpStream) + 'static) -> Handover<P> {
+        *self.0.heir.borrow_mut() = Some(Box::new(heir));
+        Handover { take_over: self.clone(), request }
+    }
+}
+
+impl<P, E> MessageBody for Handover<P>
+where
+    P: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        let shared = &this.take_over.0;
+        let talked_early = Pin::new(&mut this.request).poll_next(cx).is_ready();
+        if shared.gone.get() || (talked_early && shared.heir.borrow().is_some()) {
+            shared.heir.borrow_mut().take();
+            return Poll::Ready(None);
+        }
+        shared.armed.set(true);
+        *shared.body.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
