@@ -2,14 +2,20 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{Companies, Tokens};
 use crate::base::{Clock, Error, Result};
+use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
 use crate::config::Config;
 use crate::db::Db;
 use crate::jobs::Jobs;
+use crate::live::{Access, Live, LiveSettings};
 use crate::orders::{Announce, Orders, Passes, Timeline};
 use crate::web::Parts;
+use crate::web::live::{ServeSettings, serve};
 use crate::web::pages::Pages;
 
 /// A built instance: its tables are up to date, its address is taken, nothing is served yet.
@@ -43,18 +49,71 @@ impl App {
         self.listener.local_addr().map_err(Error::internal)
     }
 
-    /// Serves until told to stop.
+    /// Serves until the process is told to stop, then lets connections go one by one and requests finish.
     ///
     /// # Errors
     /// `Internal` when the server fails.
     pub async fn run(self) -> Result<()> {
-        let parts = self.parts;
-        let server = actix_web::HttpServer::new(move || {
+        let parts = self.parts.clone();
+        let factory = move || {
             let parts = parts.clone();
             actix_web::App::new().configure(move |cfg| parts.configure(cfg))
+        };
+        let settings = ServeSettings { workers: self.workers, ..ServeSettings::default() };
+        let server = serve(factory, self.listener, &settings).map_err(Error::internal)?;
+        let handle = server.handle();
+        let live = self.parts.live.clone();
+        tokio::spawn(async move {
+            told_to_stop().await;
+            live.drain();
+            let longest = live.settings().drain_window + Duration::from_secs(5);
+            if tokio::time::timeout(longest, live.drained()).await.is_err() {
+                tracing::warn!("live connections that would not close are cut");
+            }
+            handle.stop(true).await;
         });
-        let server = server.workers(self.workers).listen(self.listener).map_err(Error::internal)?;
-        server.run().await.map_err(Error::internal)
+        server.await.map_err(Error::internal)
+    }
+}
+
+/// Resolves at SIGTERM or SIGINT.
+async fn told_to_stop() {
+    let term = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut term) => drop(term.recv().await),
+            Err(error) => {
+                tracing::error!(%error, "SIGTERM cannot be heard");
+                std::future::pending().await
+            }
+        }
+    };
+    let interrupt = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "SIGINT cannot be heard");
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = term => {}
+        () = interrupt => {}
+    }
+}
+
+fn start_bus(config: &Config) -> Result<Arc<dyn Bus>> {
+    let Some(url) = config.redis_url.clone() else { return Ok(Arc::new(LocalBus::new().endpoint())) };
+    let settings = RedisSettings { prefix: config.redis_prefix.clone(), ..RedisSettings::new(url) };
+    Ok(Arc::new(RedisBus::start(settings)?))
+}
+
+fn live_settings(config: &Config) -> LiveSettings {
+    LiveSettings {
+        heartbeat: Duration::from_secs(config.heartbeat.max(1)),
+        check_every: Duration::from_secs(config.log_check.max(1)),
+        reach_wait: Duration::from_millis(config.reach_wait),
+        drain_window: Duration::from_secs(config.drain),
+        max_connections: config.max_connections,
+        allowed_origins: config.allowed_origins.clone(),
+        ..LiveSettings::default()
     }
 }
 
@@ -64,14 +123,28 @@ async fn build_parts(config: &Config, clock: Clock) -> Result<Parts> {
     db.migrate().await?;
     let companies = Companies::new(db.clone(), clock.clone());
     companies.ensure("shop", &config.shop_name).await?;
-    let announce: Announce = Arc::new(|events| {
-        Box::pin(async move { events.iter().map(|_| Box::pin(std::future::ready(Default::default())) as _).collect() })
+    let tokens = Tokens::start(db.clone(), clock.clone());
+    let timeline = Timeline::new(db.clone());
+    let passes = Passes::new(db.clone(), clock.clone(), keys, config.pass_days);
+    let live = Live::start(
+        live_settings(config),
+        clock.clone(),
+        start_bus(config)?,
+        timeline.clone(),
+        Access::new(passes.clone(), tokens.clone(), timeline.clone()),
+        db.runtime(),
+    );
+    let to_announce = live.clone();
+    let announce: Announce = Arc::new(move |events| {
+        let live = to_announce.clone();
+        Box::pin(async move { live.publish(events).await })
     });
     Ok(Parts {
-        tokens: Tokens::start(db.clone(), clock.clone()),
-        timeline: Timeline::new(db.clone()),
+        tokens,
+        timeline,
+        live,
         orders: Orders::start(db.clone(), clock.clone(), announce, config.commit_group, config.commit_queue),
-        passes: Passes::new(db.clone(), clock.clone(), keys, config.pass_days),
+        passes,
         jobs: Jobs::new(db.clone(), clock.clone()),
         pages: Pages::new(clock.clone())?,
         companies,

@@ -16,6 +16,7 @@ use crate::accounts::{Companies, Tokens};
 use crate::base::Clock;
 use crate::db::Db;
 use crate::jobs::Jobs;
+use crate::live::Live;
 use crate::orders::{Orders, Passes, Timeline};
 use pages::Pages;
 
@@ -32,10 +33,11 @@ pub struct Parts {
     pub passes: Passes,
     pub jobs: Jobs,
     pub pages: Pages,
+    pub live: Live,
 }
 
 impl Parts {
-    /// The route table.
+    /// The route table. Called once per worker thread: it also starts the thread's share of the live part.
     pub fn configure(&self, cfg: &mut ServiceConfig) {
         cfg.app_data(Data::new(self.db.clone()))
             .app_data(Data::new(self.clock.clone()))
@@ -50,7 +52,8 @@ impl Parts {
             .route("/api/update-order/", post().to(dialects::order_update::update_order))
             .route("/healthz", get().to(health::healthz))
             .route("/readyz", get().to(health::readyz))
-            .configure(pages::routes);
+            .configure(pages::routes)
+            .configure(|cfg| live::configure(&self.live, cfg));
     }
 }
 
