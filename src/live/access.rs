@@ -59,7 +59,9 @@ impl Denied {
     #[must_use]
     pub fn problem(self) -> Problem {
         match self {
-            Self::Unknown => Problem::lasting("unknown_order", "There is no such order, or this link does not open it."),
+            Self::Unknown => {
+                Problem::lasting("unknown_order", "There is no such order, or this link does not open it.")
+            }
             Self::Expired => Problem::lasting("expired", "This link or token has expired. Ask for a new one."),
             Self::Revoked => Problem::lasting("revoked", "This link was withdrawn."),
             Self::Unauthorised => Problem::lasting("unauthorised", "The token is not valid. Sign in again."),

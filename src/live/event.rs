@@ -90,14 +90,7 @@ impl Packet {
         let end = 73 + usize::from(*payload.get(72)?);
         let number = std::str::from_utf8(payload.get(73..end)?).ok()?.to_owned();
         let body = std::str::from_utf8(payload.get(end..)?).ok()?.to_owned();
-        let event = Event {
-            order: id(0)?.into(),
-            company: id(16)?.into(),
-            id: id(32)?.into(),
-            seq,
-            number,
-            body,
-        };
+        let event = Event { order: id(0)?.into(), company: id(16)?.into(), id: id(32)?.into(), seq, number, body };
         Some(Self::from(event, id(48)?.into()))
     }
 }

@@ -268,6 +268,8 @@ mod tests {
     fn going_back_keeps_the_order_of_ids() {
         let now = EventId::new();
         let before = earlier(now, OVERLAP_MS);
-        assert!(before < now && earlier(before, 1) < before && earlier(EventId(Uuid::nil()), 9) == EventId(Uuid::nil()));
+        assert!(
+            before < now && earlier(before, 1) < before && earlier(EventId(Uuid::nil()), 9) == EventId(Uuid::nil())
+        );
     }
 }

@@ -223,7 +223,7 @@ pub fn pong(payload: &[u8]) -> Bytes {
 #[must_use]
 pub fn close(code: u16, reason: &str) -> Bytes {
     let cut = reason.floor_char_boundary(123);
-    build(CLOSE, &[&code.to_be_bytes(), reason[..cut].as_bytes()])
+    build(CLOSE, &[&code.to_be_bytes(), &reason.as_bytes()[..cut]])
 }
 
 #[cfg(test)]

@@ -224,11 +224,15 @@ impl Live {
             return;
         }
         let packet = Arc::new(packet);
-        self.push(workers, || Push::Room(Arc::clone(&packet)), || {
-            if let Some((watchers, delivered)) = packet.tally.add(0, 0) {
-                self.confirm(&packet, watchers, delivered);
-            }
-        });
+        self.push(
+            workers,
+            || Push::Room(Arc::clone(&packet)),
+            || {
+                if let Some((watchers, delivered)) = packet.tally.add(0, 0) {
+                    self.confirm(&packet, watchers, delivered);
+                }
+            },
+        );
     }
 
     fn give_feed(&self, packet: Packet) {

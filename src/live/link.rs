@@ -295,7 +295,10 @@ pub(crate) mod tests {
     fn a_full_queue_refuses_events_but_takes_answers_and_recovers_when_drained() {
         let (pipe, link) = link(0);
         let frame = Bytes::from_static(b"event");
-        assert_eq!([(); 4].map(|()| link.push_event(&frame)), [Pushed::Taken, Pushed::Taken, Pushed::Taken, Pushed::Full]);
+        assert_eq!(
+            [(); 4].map(|()| link.push_event(&frame)),
+            [Pushed::Taken, Pushed::Taken, Pushed::Taken, Pushed::Full]
+        );
         assert!(link.behind_since().is_some());
         assert_eq!(link.push_control(&Bytes::from_static(b"pong")), Pushed::Taken);
         pipe.room.set(1000);
@@ -316,7 +319,10 @@ pub(crate) mod tests {
     fn after_the_close_nothing_is_taken_and_a_broken_socket_is_dead() {
         let (pipe, first) = link(1000);
         first.close(&Bytes::from_static(b"bye"));
-        assert_eq!((first.push_event(&Bytes::from_static(b"x")), &pipe.written.borrow()[..]), (Pushed::Dead, &b"bye"[..]));
+        assert_eq!(
+            (first.push_event(&Bytes::from_static(b"x")), &pipe.written.borrow()[..]),
+            (Pushed::Dead, &b"bye"[..])
+        );
         let (pipe, second) = link(1000);
         pipe.broken.set(true);
         assert_eq!(second.push_control(&Bytes::from_static(b"x")), Pushed::Dead);

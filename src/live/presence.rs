@@ -192,10 +192,8 @@ impl Presence {
         }
         changed.sort_unstable();
         changed.dedup();
-        let mut news: Vec<News> = changed
-            .into_iter()
-            .map(|(order, company)| News::Watchers(order, company, others.total(order)))
-            .collect();
+        let mut news: Vec<News> =
+            changed.into_iter().map(|(order, company)| News::Watchers(order, company, others.total(order))).collect();
         let delivered = told.delivered.into_iter().map(|(order, company, seq, n)| (order, company, seq, n, 0));
         let seen = told.seen.into_iter().map(|(order, company, seq, n)| (order, company, seq, 0, n));
         for (order, company, seq, delivered, seen) in delivered.chain(seen) {

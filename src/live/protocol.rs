@@ -339,7 +339,8 @@ mod tests {
 
     #[test]
     fn what_is_not_a_message_is_refused_and_keeps_its_id() {
-        for text in ["", "x", "[]", "3", "null", r#"{"type":7}"#, r#"{"type":"ping","seq":"x"}"#, "{\"type\":\"ping\""] {
+        for text in ["", "x", "[]", "3", "null", r#"{"type":7}"#, r#"{"type":"ping","seq":"x"}"#, "{\"type\":\"ping\""]
+        {
             assert_eq!(parse(text).unwrap_err().id, None, "{text}");
         }
         for text in [

@@ -74,13 +74,7 @@ impl Worker {
         }
     }
 
-    async fn subscribe(
-        self: &Rc<Self>,
-        conn: &Rc<Conn>,
-        id: u64,
-        what: Wanted,
-        since: Since,
-    ) -> Result<(), Problem> {
+    async fn subscribe(self: &Rc<Self>, conn: &Rc<Conn>, id: u64, what: Wanted, since: Since) -> Result<(), Problem> {
         let access = self.live.access();
         let caller = conn.caller.borrow().clone();
         let signed_in = || caller.clone().ok_or(Denied::Forbidden.problem());

@@ -53,8 +53,7 @@ impl Session {
             steps.push(Step::Close(Close::TooMany, "too many messages"));
             return steps;
         }
-        let refuse =
-            |id, message| Step::Say(protocol::error(id, &Problem::lasting("bad_message", message)));
+        let refuse = |id, message| Step::Say(protocol::error(id, &Problem::lasting("bad_message", message)));
         steps.push(match text.map(protocol::parse) {
             None => refuse(None, "Send text frames with one JSON object each."),
             Some(Err(refusal)) => refuse(refusal.id, refusal.message),

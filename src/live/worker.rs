@@ -283,7 +283,8 @@ impl Worker {
     async fn beat(self: Rc<Self>) {
         let settings = self.live.settings();
         let step = (settings.heartbeat / BEATS).max(Duration::from_millis(1));
-        let steps = |time: Duration| u32::try_from(time.as_nanos().div_ceil(step.as_nanos())).unwrap_or(u32::MAX).max(1);
+        let steps =
+            |time: Duration| u32::try_from(time.as_nanos().div_ceil(step.as_nanos())).unwrap_or(u32::MAX).max(1);
         let (late, comment) = (steps(settings.pong_timeout).min(BEATS - 1), steps(settings.sse_comment));
         let mut timer = tokio::time::interval(step);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -22,7 +22,10 @@ fn answer(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
         StatusCode::UPGRADE_REQUIRED => drop(response.insert_header((SEC_WEBSOCKET_VERSION, "13"))),
         _ => {}
     }
-    response.content_type("application/problem+json").insert_header(("Cache-Control", "no-store")).body(body.to_string())
+    response
+        .content_type("application/problem+json")
+        .insert_header(("Cache-Control", "no-store"))
+        .body(body.to_string())
 }
 
 /// Why somebody may not watch.

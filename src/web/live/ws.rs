@@ -43,7 +43,9 @@ pub async fn open_socket(
     let Some(take_over) = request.conn_data::<TakeOver>() else {
         return problem::denied(Denied::Unavailable);
     };
-    if live.is_draining() || live.stats().connections() >= i64::try_from(live.settings().max_connections).unwrap_or(i64::MAX) {
+    if live.is_draining()
+        || live.stats().connections() >= i64::try_from(live.settings().max_connections).unwrap_or(i64::MAX)
+    {
         return problem::crowded();
     }
     let protocols = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
@@ -110,10 +112,18 @@ mod tests {
             };
             may_come_from(request.to_http_request().headers(), &allowed)
         };
-        for good in [None, Some("http://track.example:8080"), Some("https://TRACK.example:8080"), Some("https://shop.example")] {
+        for good in
+            [None, Some("http://track.example:8080"), Some("https://TRACK.example:8080"), Some("https://shop.example")]
+        {
             assert!(check(good), "{good:?}");
         }
-        for bad in ["http://track.example", "https://evil.example", "null", "file://track.example:8080", "https://shop.example.evil"] {
+        for bad in [
+            "http://track.example",
+            "https://evil.example",
+            "null",
+            "file://track.example:8080",
+            "https://shop.example.evil",
+        ] {
             assert!(!check(Some(bad)), "{bad}");
         }
     }
