@@ -9,6 +9,7 @@ pub mod advance;
 pub mod commit;
 pub mod customer_view;
 pub mod intake;
+mod ledger;
 pub mod model;
 pub mod policy;
 pub mod shipping;

@@ -1,0 +1,274 @@
+//! The orders of one group while its wishes are thought through one after the other, and the writing of what came of it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::advance::{Advanced, Change, Decision, decide};
+use super::commit::Reach;
+use super::intake::NewOrder;
+use super::model::{Event, Order, OrderRef};
+use super::policy;
+use super::status::Status;
+use super::store::{self, Entry};
+use super::timeline::pick_one;
+use crate::audit::{self, Record};
+use crate::base::id::{CompanyId, OrderId};
+use crate::base::{Actor, Error, Result};
+use crate::db::{Conn, is_taken};
+use crate::jobs::{self, Job};
+
+/// What a caller wants done: all of its rows, or none.
+pub(super) struct Wish {
+    pub actor: Actor,
+    pub request_id: Option<String>,
+    pub rows: Vec<What>,
+    /// Think it through and write nothing.
+    pub is_dry_run: bool,
+}
+
+pub(super) enum What {
+    Create(Box<NewOrder>),
+    Change(OrderRef, Box<Change>),
+}
+
+/// What came of one row of a wish, before it is announced.
+pub(super) type Outcome = Result<Advanced>;
+
+/// The orders of a group as they stand while its wishes are thought through one after the other.
+#[derive(Clone, Default)]
+struct Ledger {
+    orders: HashMap<OrderId, Order>,
+    by_number: HashMap<String, Vec<(CompanyId, OrderId)>>,
+    by_external_id: HashMap<(CompanyId, String), OrderId>,
+    created: Vec<OrderId>,
+    changed: Vec<OrderId>,
+    written: Vec<Written>,
+}
+
+/// An event to be written, and what its rows need beside it.
+#[derive(Clone)]
+struct Written {
+    /// Which row of which wish.
+    cause: (usize, usize),
+    event: Event,
+    from: Option<Status>,
+    to: Status,
+    is_override: bool,
+}
+
+/// Thinks a group of wishes through and writes what came of them. What is refused spoils nothing for the other wishes.
+///
+/// # Errors
+/// `Unavailable` or `Internal`, and `Conflict` when another instance took a number first; nothing must be committed then.
+pub(super) async fn write_group(conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<Vec<Vec<Outcome>>> {
+    let mut ledger = Ledger::read(conn, wishes).await?;
+    let outcomes = wishes.iter().enumerate().map(|(at, wish)| ledger.think_wish(at, wish, now)).collect();
+    ledger.write(conn, wishes, now).await?;
+    Ok(outcomes)
+}
+
+impl Ledger {
+    /// Finds and locks every order the wishes mean.
+    async fn read(conn: &mut Conn, wishes: &[Wish]) -> Result<Self> {
+        let (mut ids, mut numbers, mut external_ids) = (Vec::new(), Vec::new(), Vec::new());
+        for what in wishes.iter().flat_map(|wish| &wish.rows) {
+            match what {
+                What::Change(OrderRef::Id(id), _) => ids.push(*id),
+                What::Change(OrderRef::Number(number), _) => numbers.push(number.clone()),
+                What::Create(new) => {
+                    numbers.extend(new.number.clone());
+                    external_ids.extend(new.external_id.clone());
+                }
+            }
+        }
+        let mut ledger = Self::default();
+        if !(numbers.is_empty() && external_ids.is_empty()) {
+            for (id, company, number, external_id) in store::find_names(conn, numbers, external_ids).await? {
+                ledger.name(id, company, number, external_id);
+                ids.push(id);
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        if !ids.is_empty() {
+            ledger.orders = store::lock_orders(conn, &ids).await?;
+        }
+        Ok(ledger)
+    }
+
+    fn name(&mut self, id: OrderId, company: CompanyId, number: String, external_id: Option<String>) {
+        let same = self.by_number.entry(number).or_default();
+        if !same.contains(&(company, id)) {
+            same.push((company, id));
+        }
+        if let Some(external_id) = external_id {
+            self.by_external_id.insert((company, external_id), id);
+        }
+    }
+
+    /// All rows of a wish, or none: after a refusal the orders stand as they did before it.
+    fn think_wish(&mut self, at: usize, wish: &Wish, now: Timestamp) -> Vec<Outcome> {
+        let before = (wish.is_dry_run || wish.rows.len() > 1).then(|| self.clone());
+        let rows = wish.rows.iter().enumerate();
+        let mut outcomes: Vec<Outcome> =
+            rows.map(|(row, what)| self.think((at, row), &wish.actor, what, now)).collect();
+        if let Some(before) = before.filter(|_| wish.is_dry_run || outcomes.iter().any(Result::is_err)) {
+            *self = before;
+            outcomes.iter_mut().flatten().for_each(|advanced| advanced.event = None);
+        }
+        outcomes
+    }
+
+    fn think(&mut self, cause: (usize, usize), actor: &Actor, what: &What, now: Timestamp) -> Outcome {
+        match what {
+            What::Create(new) => self.think_create(cause, new, now),
+            What::Change(target, change) => self.think_change(cause, actor, target, change, now),
+        }
+    }
+
+    fn think_change(
+        &mut self,
+        cause: (usize, usize),
+        actor: &Actor,
+        target: &OrderRef,
+        change: &Change,
+        now: Timestamp,
+    ) -> Outcome {
+        let id = self.find(actor, target)?;
+        let order = self.orders.get(&id).ok_or(Error::NotFound("Order"))?;
+        let previous_status = order.status;
+        match decide(order, actor, change, now)? {
+            Decision::Same => Ok(Advanced::unchanged(order.clone())),
+            Decision::Changed { order, event, is_override } => {
+                let to = order.status;
+                let from = Some(previous_status);
+                self.written.push(Written { cause, event: event.clone(), from, to, is_override });
+                if !self.changed.contains(&id) && !self.created.contains(&id) {
+                    self.changed.push(id);
+                }
+                self.orders.insert(id, (*order).clone());
+                let warnings = order.parcel_warnings();
+                Ok(Advanced { order: *order, event: Some(event), previous_status, reach: Reach::default(), warnings })
+            }
+        }
+    }
+
+    fn find(&self, actor: &Actor, target: &OrderRef) -> Result<OrderId> {
+        match target {
+            OrderRef::Id(id) => Ok(*id),
+            OrderRef::Number(number) => {
+                let all = self.by_number.get(number).map(Vec::as_slice).unwrap_or_default();
+                let seen: Vec<OrderId> =
+                    all.iter().filter(|(company, _)| policy::reaches(actor, *company)).map(|(_, id)| *id).collect();
+                pick_one(&seen)
+            }
+        }
+    }
+
+    fn think_create(&mut self, cause: (usize, usize), new: &NewOrder, now: Timestamp) -> Outcome {
+        let known = new.external_id.clone().and_then(|id| self.by_external_id.get(&(new.company, id)));
+        if let Some(order) = known.and_then(|id| self.orders.get(id)) {
+            return Ok(Advanced::unchanged(order.clone()));
+        }
+        let same_number = new.number.as_ref().and_then(|number| self.by_number.get(number));
+        if same_number.is_some_and(|same| same.iter().any(|(company, _)| *company == new.company)) {
+            return Err(number_taken());
+        }
+        let (order, event) = new.clone().into_order(now)?;
+        self.name(order.id, order.company, order.number.clone(), order.external_id.clone());
+        self.created.push(order.id);
+        self.orders.insert(order.id, order.clone());
+        let to = order.status;
+        self.written.push(Written { cause, event: event.clone(), from: None, to, is_override: false });
+        let warnings = order.parcel_warnings();
+        Ok(Advanced { previous_status: to, order, event: Some(event), reach: Reach::default(), warnings })
+    }
+
+    async fn write(self, conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<()> {
+        if self.written.is_empty() {
+            return Ok(());
+        }
+        let rows = |ids: &[OrderId]| ids.iter().filter_map(|id| self.orders.get(id)).collect::<Vec<_>>();
+        let taken = |error| if is_taken(&error) { number_taken() } else { error.into() };
+        if !self.created.is_empty() {
+            store::insert_orders(conn, &rows(&self.created)).await.map_err(taken)?;
+        }
+        if !self.changed.is_empty() {
+            store::update_orders(conn, &rows(&self.changed)).await?;
+        }
+        let entries: Vec<Entry<'_>> = self.written.iter().map(|written| written.entry(wishes, now)).collect();
+        store::insert_events(conn, &entries).await?;
+        let records = self.written.iter().map(|written| written.record(wishes, now));
+        audit::record(conn, records.collect::<Result<_>>()?).await?;
+        let letters: Vec<Job> = self.written.iter().filter_map(|written| self.letter(written)).collect();
+        jobs::enqueue(conn, &letters, now).await
+    }
+
+    /// The letter an event causes: reference/004 names four statuses.
+    fn letter(&self, written: &Written) -> Option<Job> {
+        let is_told =
+            matches!(written.to, Status::Processing | Status::Shipped | Status::Delivered | Status::Cancelled);
+        let has_moved = written.from.is_some_and(|from| from != written.to);
+        let order = self.orders.get(&written.event.order)?;
+        order.customer.email.as_ref()?;
+        (is_told && has_moved).then_some(Job::StatusLetter { order: order.id, seq: written.event.seq })
+    }
+}
+
+impl Written {
+    fn kind(&self) -> &'static str {
+        match self.from {
+            None => "order_created",
+            Some(from) if from != self.to => "status_changed",
+            Some(_) => "details_changed",
+        }
+    }
+
+    fn entry<'a>(&'a self, wishes: &'a [Wish], at: Timestamp) -> Entry<'a> {
+        let previous_status = self.from.filter(|from| *from != self.to);
+        let actor = &wishes[self.cause.0].actor;
+        Entry { event: &self.event, kind: self.kind(), status: self.to, previous_status, actor, at }
+    }
+
+    fn record(&self, wishes: &[Wish], at: Timestamp) -> Result<Record> {
+        let wish = &wishes[self.cause.0];
+        let fields = match &wish.rows[self.cause.1] {
+            What::Change(_, change) => serde_json::to_value(change).map_err(Error::internal)?,
+            What::Create(new) => serde_json::json!({"number": new.number, "external_id": new.external_id}),
+        };
+        let detail = serde_json::json!({
+            "seq": self.event.seq, "from": self.from, "to": self.to, "override": self.is_override, "fields": fields,
+        });
+        Ok(Record {
+            actor: wish.actor.clone(),
+            at,
+            company: Some(self.event.company),
+            subject: "order",
+            subject_id: self.event.order.to_string(),
+            action: match self.kind() {
+                "order_created" => "order.created",
+                "status_changed" => "order.status_changed",
+                _ => "order.details_changed",
+            },
+            request_id: wish.request_id.clone(),
+            detail: audit::detail(&detail)?,
+        })
+    }
+}
+
+impl Advanced {
+    fn unchanged(order: Order) -> Self {
+        Self {
+            previous_status: order.status,
+            event: None,
+            reach: Reach::default(),
+            warnings: order.parcel_warnings(),
+            order,
+        }
+    }
+}
+
+fn number_taken() -> Error {
+    Error::conflict("number_taken", "The company has an order of this number already; change that one, or use another.")
+}
