@@ -14,9 +14,9 @@ use crate::db::Db;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
 use crate::orders::{Announce, Orders, Passes, Timeline};
-use crate::web::Parts;
 use crate::web::live::{ServeSettings, serve};
 use crate::web::pages::Pages;
+use crate::web::{Parts, PublicUrl};
 
 /// A built instance: its tables are up to date, its address is taken, nothing is served yet.
 pub struct App {
@@ -37,7 +37,8 @@ impl App {
         })?;
         let workers =
             config.workers.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-        let parts = build_parts(&config, clock).await?;
+        let home = PublicUrl(config.public_url(listener.local_addr().map_err(Error::internal)?));
+        let parts = build_parts(&config, clock, home).await?;
         Ok(Self { parts, listener, workers })
     }
 
@@ -117,7 +118,7 @@ fn live_settings(config: &Config) -> LiveSettings {
     }
 }
 
-async fn build_parts(config: &Config, clock: Clock) -> Result<Parts> {
+async fn build_parts(config: &Config, clock: Clock, home: PublicUrl) -> Result<Parts> {
     let keys = config.keys()?;
     let db = Db::open(config)?;
     db.migrate().await?;
@@ -148,6 +149,7 @@ async fn build_parts(config: &Config, clock: Clock) -> Result<Parts> {
         jobs: Jobs::new(db.clone(), clock.clone()),
         pages: Pages::new(clock.clone())?,
         companies,
+        home,
         clock,
         db,
     })

@@ -20,6 +20,8 @@ pub enum Error {
     Conflict(Conflict),
     /// The same Idempotency-Key came with another body, or another semantic refusal of a well-formed request.
     Unprocessable(String),
+    /// It was there, and is not any more: a link that has ended or was taken back.
+    Gone(Conflict),
     /// Too many requests; try again after this many seconds.
     TooMany {
         /// Seconds after which a retry can succeed.
@@ -70,6 +72,11 @@ impl Error {
         Self::Conflict(Conflict { code, message: message.into() })
     }
 
+    /// What was good once.
+    pub fn gone(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Gone(Conflict { code, message: message.into() })
+    }
+
     /// A failure of ours with its cause.
     pub fn internal(source: impl Into<Source>) -> Self {
         Self::Internal(source.into())
@@ -92,7 +99,7 @@ impl fmt::Display for Error {
             Self::NotFound(what) => write!(f, "{what} not found"),
             Self::Unauthenticated(why) | Self::Forbidden(why) | Self::Unprocessable(why) => f.write_str(why),
             Self::Invalid(invalid) => f.write_str(&invalid.message),
-            Self::Conflict(conflict) => f.write_str(&conflict.message),
+            Self::Conflict(conflict) | Self::Gone(conflict) => f.write_str(&conflict.message),
             Self::TooMany { retry_after } => write!(f, "Too many requests. Please wait {retry_after} seconds."),
             Self::Unavailable(what, _) => write!(f, "{what} is not available right now. Please try again."),
             Self::Internal(_) => f.write_str("Something went wrong on our side."),

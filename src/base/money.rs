@@ -4,12 +4,14 @@ use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
 
 /// An amount in minor units: 3350 USD is $33.50, 3350 JPY is ¥3350, 3350 KWD is 3.350.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Minor units of the currency.
+    #[schema(example = 3350)]
     pub amount: i64,
     /// ISO 4217 code, three capitals.
+    #[schema(example = "USD")]
     pub currency: String,
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::shipping;
 use super::status::Status;
@@ -92,7 +93,7 @@ impl Order {
 }
 
 /// Who gets an order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Customer {
     /// Full name.
@@ -110,7 +111,7 @@ pub struct Customer {
 }
 
 /// One line of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
     /// What it is.
@@ -219,7 +220,8 @@ pub struct Event {
 }
 
 /// The part of an event that a customer may see; the same object on every transport.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Event)]
 #[expect(missing_docs, reason = "the fields are the order's, at the moment of the event")]
 pub struct EventBody {
     pub seq: i64,
@@ -235,6 +237,7 @@ pub struct EventBody {
     pub tracking_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_url: Option<String>,
+    #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_delivery: Option<Estimate>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,10 +4,14 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
+use super::body::{TOO_LARGE, WRONG_TYPE};
 use crate::base::Error;
+
+/// The code of a method the path does not know; answered with 405.
+const WRONG_METHOD: &str = "method_not_allowed";
 
 /// What a handler of the canonical API answers on failure: `application/problem+json`.
 #[derive(Debug)]
@@ -84,8 +88,12 @@ pub fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Invalid(invalid) if invalid.code == TOO_LARGE => (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
+        Error::Invalid(invalid) if invalid.code == WRONG_TYPE => (StatusCode::UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE),
+        Error::Invalid(invalid) if invalid.code == WRONG_METHOD => (StatusCode::METHOD_NOT_ALLOWED, WRONG_METHOD),
         Error::Invalid(invalid) => (StatusCode::BAD_REQUEST, invalid.code),
         Error::Conflict(conflict) => (StatusCode::CONFLICT, conflict.code),
+        Error::Gone(gone) => (StatusCode::GONE, gone.code),
         Error::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable"),
         Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
         Error::Unavailable(..) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -103,10 +111,45 @@ fn begin(error: &Error) -> HttpResponseBuilder {
         Error::Unauthenticated(_) => drop(response.insert_header(("WWW-Authenticate", "Bearer"))),
         _ => {}
     }
-    if status.is_server_error() {
+    log(error);
+    response
+}
+
+/// The log line of what is our fault.
+fn log(error: &Error) {
+    if status_of(error).0.is_server_error() {
         tracing::error!(error = %chain(error), "request failed");
     }
-    response
+}
+
+impl ProblemView {
+    /// The details of an error; what is our fault is logged.
+    #[must_use]
+    pub fn logged(error: &Error) -> Self {
+        log(error);
+        Self::new(error)
+    }
+
+    fn new(error: &Error) -> Self {
+        let (status, code) = status_of(error);
+        Self {
+            kind: format!("/problems/{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail(error),
+            code: code.to_owned(),
+            field: if let Error::Invalid(invalid) = error { invalid.field } else { None },
+        }
+    }
+}
+
+/// The answer to a known path with another method.
+///
+/// # Errors
+/// Always `Invalid`, answered with 405.
+pub async fn method_not_allowed(request: HttpRequest) -> Answer {
+    let message = format!("{} is not possible on this path", request.method());
+    Err(Error::invalid(WRONG_METHOD, message).into())
 }
 
 /// The error with all its causes.
@@ -131,16 +174,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (status, code) = status_of(&self.0);
-        let field = if let Error::Invalid(invalid) = &self.0 { invalid.field } else { None };
-        begin(&self.0).insert_header((CONTENT_TYPE, "application/problem+json")).json(ProblemView {
-            kind: format!("/problems/{code}"),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: status.as_u16(),
-            detail: detail(&self.0),
-            code: code.to_owned(),
-            field,
-        })
+        begin(&self.0).insert_header((CONTENT_TYPE, "application/problem+json")).json(ProblemView::new(&self.0))
     }
 }
 

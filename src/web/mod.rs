@@ -2,12 +2,19 @@
 //!
 //! What is here: extractors, shapes of requests and replies, status codes. What is not: rules; a handler calls one verb.
 
+pub mod api;
 pub mod auth;
+pub mod body;
+pub mod carriers;
 pub mod dialects;
 pub mod error;
 pub mod health;
 pub mod live;
+pub mod orders;
 pub mod pages;
+pub mod query;
+pub mod tokens;
+pub mod track;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ServiceConfig, get, post};
@@ -34,6 +41,7 @@ pub struct Parts {
     pub jobs: Jobs,
     pub pages: Pages,
     pub live: Live,
+    pub home: PublicUrl,
 }
 
 impl Parts {
@@ -47,13 +55,27 @@ impl Parts {
             .app_data(Data::new(self.orders.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.jobs.clone()))
-            .app_data(Data::new(self.pages.clone()));
+            .app_data(Data::new(self.pages.clone()))
+            .app_data(Data::new(self.home.clone()));
         cfg.route("/api/update-order", post().to(dialects::order_update::update_order))
             .route("/api/update-order/", post().to(dialects::order_update::update_order))
             .route("/healthz", get().to(health::healthz))
             .route("/readyz", get().to(health::readyz))
+            .configure(api::configure)
             .configure(pages::routes)
             .configure(|cfg| live::configure(&self.live, cfg));
+    }
+}
+
+/// Where customers reach this deployment, without a slash at its end: the base of every link we make.
+#[derive(Clone, Debug)]
+pub struct PublicUrl(pub String);
+
+impl PublicUrl {
+    /// The customer's page of a tracking pass.
+    #[must_use]
+    pub fn track(&self, pass: &str) -> String {
+        format!("{}/track/{pass}", self.0)
     }
 }
 

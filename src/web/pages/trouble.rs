@@ -30,7 +30,7 @@ impl From<&Error> for Trouble {
         match error {
             Error::TooMany { retry_after } => Self::RateLimited(*retry_after),
             Error::Unavailable(..) | Error::Internal(_) => Self::Unavailable,
-            Error::Unauthenticated(_) | Error::Forbidden(_) => Self::Expired,
+            Error::Unauthenticated(_) | Error::Forbidden(_) | Error::Gone(_) => Self::Expired,
             Error::NotFound(_) | Error::Invalid(_) | Error::Conflict(_) | Error::Unprocessable(_) => Self::NotFound,
         }
     }

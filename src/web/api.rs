@@ -1,0 +1,75 @@
+//! The canonical API: its route table, one line per endpoint, and what its operations have in common in the OpenAPI document.
+//!
+//! The table is written once. Routes, the document and the test that compares them are all made of it, so that no
+//! endpoint can be served and not described.
+
+use actix_web::web::{self, ServiceConfig};
+use utoipa::ToResponse;
+
+use super::error::ProblemView;
+use super::{carriers, orders, tokens, track};
+
+/// One endpoint: method, path, operation id.
+pub type Endpoint = (&'static str, &'static str, &'static str);
+
+macro_rules! routes {
+    ($($path:literal => { $($method:ident: $($module:ident)::+ . $handler:ident),+ };)+) => {
+        /// Every endpoint of the canonical API.
+        pub const TABLE: &[Endpoint] = &[$($((stringify!($method), $path, stringify!($handler)),)+)+];
+
+        /// Registers the canonical API. Every path works with and without a slash at its end.
+        pub fn configure(cfg: &mut ServiceConfig) {
+            $(cfg.service(
+                web::resource([$path, concat!($path, "/")])
+                    $(.route(web::$method().to($($module)::+::$handler)))+
+                    .default_service(web::to(super::error::method_not_allowed)),
+            );)+
+        }
+
+        /// What utoipa has gathered from the handlers of the table.
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($($($module)::+::$handler,)+)+))]
+        pub struct Described;
+    };
+}
+
+// Paths with a fixed word come before those where any order may stand.
+routes! {
+    "/api/v1/orders" => { post: orders.create_order, get: orders::listing.list_orders };
+    "/api/v1/orders/batch" => { post: orders::bulk.create_orders };
+    "/api/v1/orders/bulk-status" => { post: orders::bulk.set_order_statuses };
+    "/api/v1/orders/{id}" => { get: orders.get_order, patch: orders.change_order };
+    "/api/v1/orders/{id}/status" => { post: orders.set_order_status };
+    "/api/v1/orders/{id}/events" => { get: orders::history.list_order_events };
+    "/api/v1/orders/{id}/audit" => { get: orders::history.list_order_audit };
+    "/api/v1/orders/{id}/tracking-pass" => { post: orders::passes.create_tracking_pass, get: orders::passes.list_tracking_passes };
+    "/api/v1/orders/{id}/tracking-pass/{pass_id}" => { delete: orders::passes.revoke_tracking_pass };
+    "/api/v1/track" => { get: track.get_tracked_order };
+    "/api/v1/track/lookup" => { post: track.look_up_order };
+    "/api/v1/carriers/guess" => { get: carriers.guess_carriers };
+    "/api/v1/tokens" => { get: tokens.list_tokens, post: tokens.generate_token };
+    "/api/v1/tokens/{name}" => { delete: tokens.revoke_token };
+}
+
+macro_rules! responses {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(ToResponse)]
+        #[response(content_type = "application/problem+json")]
+        #[expect(dead_code, reason = "describes a reply of the OpenAPI document")]
+        pub struct $name(ProblemView);
+    )+};
+}
+
+responses! {
+    /// The request breaks a rule; `detail` says which and what to send instead.
+    BadRequest;
+    /// No credential, or one that is not (or no longer) good.
+    Unauthorized;
+    /// The credential lacks a scope, or belongs to another company.
+    Forbidden;
+    /// There is nothing of this name for the caller.
+    NotFound;
+    /// `seq_mismatch`: the order has moved on since the caller read it.
+    Moved;
+}
