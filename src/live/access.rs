@@ -80,6 +80,7 @@ impl From<Error> for Denied {
             Error::NotFound(_) | Error::Invalid(_) | Error::Conflict(_) | Error::Unprocessable(_) => Self::Unknown,
             Error::Unauthenticated(_) => Self::Unauthorised,
             Error::Forbidden(_) => Self::Forbidden,
+            Error::Gone(_) => Self::Expired,
             Error::TooMany { .. } | Error::Unavailable(..) => Self::Unavailable,
             Error::Internal(source) => {
                 tracing::error!(error = %source, "a live request failed");
