@@ -20,7 +20,7 @@ pub fn reply(pages: &Pages, server: &str, pass: &str) -> HttpResponse {
     let hash = BASE64_STANDARD.encode(Sha256::digest(style.as_bytes()));
     // The lines a merchant's own policy needs for the widget: script-src and connect-src of the tracker.
     let csp = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; script-src {server}; connect-src {server} {sockets}; \
+        "default-src 'none'; img-src data:; style-src 'sha256-{hash}'; script-src {server}; connect-src {server} {sockets}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let page = html! {

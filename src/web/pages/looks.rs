@@ -18,9 +18,11 @@ pub struct Look {
     /// Step of the progress line it stands on, 1 to 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u8>,
-    /// Whether the progress line is shown.
-    pub line: bool,
+    /// Whether the progress line is left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bare: bool,
     /// Whether the order is at its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
 }
 
@@ -35,10 +37,10 @@ pub const STEPS: [(&str, &str); 5] = [
 
 /// A late order: a flag with a new estimate, shown as if it were a status. The step stays that of the status.
 const DELAYED: (&str, Look) =
-    ("delayed", Look { tone: "warning", icon: "clock", step: None, line: true, ended: false });
+    ("delayed", Look { tone: "warning", icon: "clock", step: None, bare: false, ended: false });
 
 /// What a custom workflow's status looks like.
-const UNKNOWN: Look = Look { tone: "neutral", icon: "clock", step: None, line: true, ended: false };
+const UNKNOWN: Look = Look { tone: "neutral", icon: "clock", step: None, bare: false, ended: false };
 
 /// Every status we know, by its code.
 pub fn all() -> impl Iterator<Item = (&'static str, Look)> {
@@ -47,8 +49,8 @@ pub fn all() -> impl Iterator<Item = (&'static str, Look)> {
 
 fn of_status(status: Status) -> Look {
     let facts = status.facts();
-    let line = !matches!(status, Status::Incomplete | Status::Cancelled | Status::Returned);
-    Look { tone: facts.tone, icon: facts.icon, step: facts.step, line, ended: facts.terminal }
+    let bare = matches!(status, Status::Incomplete | Status::Cancelled | Status::Returned);
+    Look { tone: facts.tone, icon: facts.icon, step: facts.step, bare, ended: facts.terminal }
 }
 
 /// The look of a status, when we know it.

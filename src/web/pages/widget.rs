@@ -3,7 +3,7 @@
 //! A merchant's page loads one script and nothing else, so the script carries them; in the tree it holds only the marks
 //! they replace, and so there is still one copy of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lang::Lang;
 use super::{assets, looks};
@@ -26,7 +26,7 @@ pub(super) fn words(lang: &Lang) -> String {
     let strings: BTreeMap<&str, &str> = lang
         .strings
         .iter()
-        .filter(|(key, _)| parts.iter().any(|part| key.starts_with(part)))
+        .filter(|(key, _)| parts.iter().any(|part| key.starts_with(part)) && !key.contains("shipped_today"))
         .map(|(key, sentence)| (key.as_str(), sentence.as_str()))
         .collect();
     serde_json::json!({ "lang": lang.lang, "dir": lang.dir, "intl": lang.intl, "strings": strings }).to_string()
@@ -55,7 +55,7 @@ fn circle(tag: &str) -> Option<String> {
     let number = |name| attribute(tag, name)?.parse::<f32>().ok();
     let (x, y, r) = (number("cx")?, number("cy")?, number("r")?);
     let across = 2.0 * r;
-    Some(format!("M{} {y}a{r} {r} 0 1 0 {across} 0a{r} {r} 0 1 0 -{across} 0", x - r))
+    Some(format!("M{:.1} {y}a{r} {r} 0 1 0 {across} 0a{r} {r} 0 1 0 -{across} 0", x - r))
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
@@ -63,23 +63,18 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     rest.split('"').next().map(str::to_owned)
 }
 
-/// The colours of every tone as classes, and three of them by name for the connection's dot.
+/// The colours of every tone as classes.
 fn tones(tokens: &str) -> String {
     let value = |name: &str| {
         let (_, rest) = tokens.split_once(&format!("--{name}: "))?;
         rest.split(';').next()
     };
-    let mut css = String::from(".root{");
-    for name in ["success", "warning", "danger"] {
-        css.push_str(&format!("--{name}:{};", value(name).unwrap_or_default()));
-    }
-    css.push('}');
-    let names: std::collections::BTreeSet<&str> = looks::all().map(|(_, look)| look.tone).collect();
-    for name in names {
-        let of = |part: &str| value(&format!("{name}{part}")).unwrap_or_default();
-        css.push_str(&format!(".tone-{name}{{--tone:{};--text:{};--soft:{}}}", of(""), of("-text"), of("-soft")));
-    }
-    css
+    let names: BTreeSet<&str> = looks::all().map(|(_, look)| look.tone).collect();
+    let class = |name| {
+        let (tone, text) = (value(name).unwrap_or_default(), value(&format!("{name}-text")).unwrap_or_default());
+        format!(".tone-{name}{{--tone:{tone};--text:{text}}}").replace(", ", ",")
+    };
+    names.into_iter().map(class).collect()
 }
 
 #[cfg(test)]
@@ -98,7 +93,7 @@ mod tests {
             assert!(!script.contains(mark), "{mark}");
         }
         assert!(script.contains("\"out_for_delivery\":{\"tone\":\"transit\""));
-        assert!(script.contains(".tone-danger{--tone:light-dark(#cb3040, #f0727d);"));
+        assert!(script.contains(".tone-danger{--tone:light-dark(#cb3040,#f0727d);"));
     }
 
     #[test]

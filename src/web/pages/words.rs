@@ -112,7 +112,7 @@ pub fn hero(view: &TrackView, reader: &Reader) -> Hero {
         headline: facts.headline(),
         sub: facts.sub(),
         tile: facts.tile(),
-        steps: looks::of(&view.order.status).line.then(|| facts.steps()),
+        steps: (!looks::of(&view.order.status).bare).then(|| facts.steps()),
     }
 }
 
@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
         let status = order.status.as_str();
         // Once the parcel is at the door the delay is yesterday's news.
         let late =
-            order.delayed && estimate.is_some() && looks::of(status).line && looks::of(status).step.unwrap_or(0) < 4;
+            order.delayed && estimate.is_some() && !looks::of(status).bare && looks::of(status).step.unwrap_or(0) < 4;
         let known = looks::find(status).is_some();
         let reached = view.events.iter().filter_map(|event| looks::of(event.status.as_deref()?).step).max();
         Self {

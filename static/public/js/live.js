@@ -7,7 +7,8 @@ import { Problem, request } from "./api.js";
 const LADDER = [socket, stream, poll];
 const OPEN_MS = 10_000; // to connect and get the first answer
 const STEADY_MS = 5_000; // a connection that lived this long was a good one: the next back-off starts small
-const CLIMB_MS = 300_000; // on a lower rung, how often the first is tried again
+const CLIMB_MS = 300_000; // on a lower rung, how long until the first is tried again
+const CLIMB_SOON_MS = 10_000; // the same when the first has worked before: it was an outage, not a wall
 const POLL_S = 15;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, Number(value) || 0));
@@ -92,12 +93,14 @@ export class Link {
     if (this.opened) return;
     this.opened = Date.now();
     this.failures = 0;
-    if (this.rung > 0) this.climb = setTimeout(() => this.tryTop(), CLIMB_MS);
+    if (this.rung === 0) this.topWorks = true;
+    else this.climb = setTimeout(() => this.tryTop(), this.topWorks ? CLIMB_SOON_MS : CLIMB_MS);
     this.report({ name: "live", transport });
   }
 
   /** Looks quietly whether the first rung works by now; one failure leads back down. */
   tryTop() {
+    this.topWorks = false;
     this.rung = 0;
     this.failures = 1;
     this.open();

@@ -7,7 +7,7 @@ let table = { statuses: {}, steps: [] };
 /** Takes the status table the server sent. */
 export const know = (looks) => (table = looks);
 
-const UNKNOWN = { tone: "neutral", icon: "clock", line: true, ended: false };
+const UNKNOWN = { tone: "neutral", icon: "clock" };
 
 export const look = (status) => table.statuses[status] ?? UNKNOWN;
 export const label = (status) => (has(`status.${status}`) ? t(`status.${status}`) : readable(status));
@@ -23,7 +23,7 @@ export function hero({ order, events }, now) {
     headline: headline(facts),
     sub: sub(facts),
     tile: tile(facts),
-    steps: look(order.status).line ? steps(facts) : null,
+    steps: look(order.status).bare ? null : steps(facts),
   };
 }
 
@@ -33,7 +33,7 @@ function gather(order, events, now) {
   if (eta && dayOf(eta.at) < today) eta = null;
   const own = look(order.status);
   // Once the parcel is at the door the delay is yesterday's news.
-  const late = order.delayed && eta && own.line && (own.step ?? 0) < 4;
+  const late = order.delayed && eta && !own.bare && (own.step ?? 0) < 4;
   const arrival = events.findLast((event) => isMove(event) && event.status === order.status);
   const reached = Math.max(0, ...events.map((event) => look(event.status).step ?? 0));
   const code = late ? "delayed" : order.status;

@@ -2,16 +2,17 @@
 // The server fills in the tables below from the same sources its own pages use.
 (() => {
   "use strict";
-  if (!window.customElements || customElements.get("order-tracker")) return;
+  if (customElements.get("order-tracker")) return;
 
   const LOOKS = {/* status table */};
   const ICONS = {/* icons */};
   const ENGLISH = {/* words */};
-  const ORIGIN = document.currentScript ? new URL(document.currentScript.src).origin : location.origin;
-  const UNKNOWN = { tone: "neutral", icon: "clock", line: true };
+  const ORIGIN = new URL(document.currentScript.src).origin;
+  const QUIETLY = { credentials: "omit", cache: "no-cache" };
+  const UNKNOWN = { tone: "neutral", icon: "clock" };
 
   const CSS = `
-:host{display:block;color-scheme:light dark;font:var(--order-font,inherit);line-height:1.45;max-width:var(--order-max-width,420px);min-width:0}
+:host{display:block;color-scheme:light dark;font:var(--order-font,inherit);line-height:1.45;max-width:var(--order-max-width,420px)}
 :host([size=mini]){display:inline-block;max-width:100%;vertical-align:middle}
 :host([hidden]),[hidden]{display:none!important}
 :host([theme=light]){color-scheme:light}:host([theme=dark]){color-scheme:dark}
@@ -21,31 +22,23 @@
 .card{container-type:inline-size;background:var(--bg);border:1px solid var(--line);border-radius:var(--order-radius,14px);padding:var(--order-pad,16px);display:grid;gap:12px}
 .top,.pill,.live,a,button{display:flex;align-items:center;gap:8px}
 .top{justify-content:space-between;font-size:13px;color:var(--muted)}
-.pill{width:fit-content;background:var(--soft);color:var(--text);border-radius:99px;padding:3px 12px 3px 9px;font-size:13px;font-weight:600;line-height:20px;text-decoration:none;box-shadow:inset 0 0 0 1px color-mix(in srgb,var(--tone) 16%,transparent)}
+.pill{width:fit-content;background:color-mix(in srgb,var(--tone) 12%,var(--bg));color:var(--text);border-radius:99px;padding:3px 12px 3px 9px;font-size:13px;font-weight:600;line-height:20px;text-decoration:none;box-shadow:inset 0 0 0 1px color-mix(in srgb,var(--tone) 16%,transparent)}
 svg{width:16px;height:16px;flex:none;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
-.dot{width:8px;height:8px;border-radius:50%;background:var(--success);flex:none}
-.reconnecting .dot,.connecting .dot{background:var(--warning)}.offline .dot{background:none;box-shadow:inset 0 0 0 2px var(--danger)}
-.headline{font-size:18px;font-weight:700;letter-spacing:-.01em;line-height:1.25;text-wrap:balance}
+.dot{width:8px;height:8px;border-radius:50%;background:var(--tone)}
+.headline{font-size:18px;font-weight:700;line-height:1.25}
 .progress{display:grid;grid-template-columns:repeat(5,1fr);gap:4px;font-size:11px;color:var(--muted)}
-.step::before{content:"";display:block;height:4px;border-radius:4px;background:var(--track);margin-block-end:6px}
+.step::before{content:"";display:block;height:4px;border-radius:4px;background:var(--track);margin-block-end:6px;forced-color-adjust:none}
 .done::before,.now::before{background:var(--accent)}.now{color:var(--text);font-weight:700}
-.step span{display:none}@container (min-width:340px){.step span{display:block}}
+.step span{font-size:0}@container (min-width:340px){.step span{font-size:11px}}
 .timeline{display:grid;gap:10px;border-block-start:1px solid var(--line);padding-block-start:12px}
 .event{display:grid;grid-template-columns:auto 1fr;gap:0 10px;font-size:14px}
-.event time{font-size:12px;color:var(--muted);line-height:20px;font-variant-numeric:tabular-nums}.event p{grid-column:2;font-size:13px;color:var(--muted)}
-a.link{font-size:13px;color:var(--order-accent,light-dark(#3a4fd6,#8c9bff));min-height:24px}
+.event time{font-size:12px;color:var(--muted);line-height:20px}.event p{grid-column:2;font-size:13px;color:var(--muted)}
+a.link{font-size:13px;color:var(--order-accent,var(--text));min-height:24px}
 button{font:inherit;font-size:13px;color:inherit;background:none;border:1px solid var(--track);border-radius:8px;padding:6px 12px;min-height:32px;cursor:pointer;margin-block-start:8px}
-:focus-visible{outline:2px solid currentColor;outline-offset:2px}
-.vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-.swap{animation:swap .22s}@keyframes swap{from{opacity:0;translate:0 4px}}
-@media (prefers-reduced-motion:reduce){.swap{animation:none}}
-@media (forced-colors:active){.card,.pill{border:1px solid CanvasText}.now::before,.done::before{background:Highlight}}`;
+.vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}`;
 
-  let sheet;
-  const styles = () => {
-    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS);
-    return [sheet];
-  };
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(CSS);
 
   const el = (tag, name, part, ...children) => {
     const node = document.createElement(tag);
@@ -67,24 +60,17 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
     const text = code.replace(/[_-]/g, " ");
     return text.charAt(0).toUpperCase() + text.slice(1);
   };
-  const isWeb = (url) => /^https?:\/\//.test(url ?? "");
-  const languages = new Map();
 
   // ---- the connection: WebSocket, else event stream, else polls, at one position
 
   const RUNGS = {
     ws(link, up, take, fail) {
       const socket = new WebSocket(`${link.server.replace(/^http/, "ws")}/live/ws`, "ordercast.v1");
-      let id = 0;
       let jitter = 5000;
+      let quiet = 0;
       let beat;
       const send = (message) => socket.readyState === 1 && socket.send(JSON.stringify(message));
-      const ask = () => {
-        if (id) send({ type: "unsubscribe", id });
-        send({ type: "subscribe", id: ++id, pass: link.token, since: link.seq });
-      };
-      let quiet = 0;
-      socket.onopen = ask;
+      socket.onopen = () => send({ type: "subscribe", id: 1, pass: link.token, since: link.seq() });
       socket.onmessage = ({ data }) => {
         quiet = 0;
         const message = JSON.parse(data);
@@ -92,10 +78,10 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
           jitter = Math.min(60000, message.reconnect_jitter_max_ms ?? jitter);
           // Two beats without a word from the other side: gone.
           beat = setInterval(() => (quiet++ > 1 ? fail({}) : send({ type: "ping" })), message.heartbeat_ms || 25000);
-        } else if (message.type === "subscribed" && message.id === id) {
+        } else if (message.type === "subscribed") {
           up();
           take(message);
-        } else if (message.type === "event" && !take({ events: [message.event] })) ask();
+        } else if (message.type === "event") take({ events: [message.event] }) || fail({});
         else if (message.type === "error") fail(message.retry ? {} : { stop: message.code });
       };
       socket.onclose = ({ code }) => {
@@ -109,7 +95,7 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
       };
     },
     sse(link, up, take, fail) {
-      const stream = new EventSource(`${link.server}/live/sse?${link.query()}`);
+      const stream = new EventSource(link.url("sse"));
       stream.addEventListener("snapshot", ({ data }) => {
         up();
         take(JSON.parse(data));
@@ -122,10 +108,9 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
       const abort = new AbortController();
       (async () => {
         for (let wait = 0; ; wait = 15) {
-          if (wait && !link.visible()) await link.shown();
+          if (wait) await link.shown();
           const since = Date.now();
-          const url = `${link.server}/live/poll?${link.query()}&wait=${wait}`;
-          const answer = await fetch(url, { signal: abort.signal, credentials: "omit", cache: "no-store" });
+          const answer = await fetch(`${link.url("poll")}&wait=${wait}`, { ...QUIETLY, signal: abort.signal });
           if (answer.status >= 500) throw answer;
           if (answer.status === 429) return fail({ code: "rate_limited", least: 1000 * (answer.headers.get("retry-after") || 10) });
           if (!answer.ok) return fail({ stop: answer.status === 404 ? "not_found" : "expired" });
@@ -144,7 +129,7 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
     static observedAttributes = ["token", "server", "size", "theme", "lang", "labels", "href", "history", "transport", "quiet"];
 
     #root = this.attachShadow({ mode: "open" });
-    #internals = this.attachInternals?.();
+    #internals = this.attachInternals();
     #run = 0; // which start this is: answers to an earlier one are ignored
     #close;
     #timer;
@@ -165,7 +150,7 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
 
     constructor() {
       super();
-      this.#root.adoptedStyleSheets = styles();
+      this.#root.adoptedStyleSheets = [sheet];
       this.#announcer.setAttribute("role", "status");
       this.#root.append(el("div", "root"), this.#announcer);
     }
@@ -187,20 +172,18 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
       }
       document.addEventListener("visibilitychange", this.#onVisible);
       addEventListener("online", this.#onVisible);
-      if (window.IntersectionObserver) {
-        this.#observer = new IntersectionObserver(([entry]) => {
-          this.#seen = entry.isIntersecting;
-          this.#wake();
-        });
-        this.#observer.observe(this);
-      }
+      this.#observer = new IntersectionObserver(([entry]) => {
+        this.#seen = entry.isIntersecting;
+        this.#wake();
+      });
+      this.#observer.observe(this);
       this.#restart();
     }
 
     disconnectedCallback() {
       document.removeEventListener("visibilitychange", this.#onVisible);
       removeEventListener("online", this.#onVisible);
-      this.#observer?.disconnect();
+      this.#observer.disconnect();
       // An element that is only moved is back before the microtask runs and keeps its connection.
       queueMicrotask(() => this.isConnected || this.disconnect());
     }
@@ -226,9 +209,13 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
     }
     /** Asks once for the newest state. */
     async refresh() {
-      const url = `${this.#server()}/live/poll?pass=${encodeURIComponent(this.token)}&since=${this.#seq ?? 0}&wait=0`;
-      const answer = await fetch(url, { credentials: "omit", cache: "no-store" });
+      const answer = await fetch(this.#url("poll") + "&wait=0", QUIETLY);
       if (answer.ok) this.#take(await answer.json());
+    }
+
+    /** Where to ask for what came after our position. */
+    #url(transport) {
+      return `${this.#server()}/live/${transport}?pass=${encodeURIComponent(this.token)}&since=${this.#seq ?? 0}`;
     }
 
     #server() {
@@ -307,16 +294,11 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
       const link = {
         server: this.#server(),
         token: this.token,
-        seq: this.#seq ?? 0,
-        visible: () => this.#visible(),
+        seq: () => this.#seq ?? 0,
         shown: () => this.#shown(),
-        query: () => `pass=${encodeURIComponent(this.token)}&since=${this.#seq ?? 0}`,
+        url: (transport) => this.#url(transport),
       };
-      const take = (news) => {
-        const whole = run !== this.#run || this.#take(news);
-        link.seq = this.#seq ?? 0;
-        return whole;
-      };
+      const take = (news) => run !== this.#run || this.#take(news);
       this.#close = RUNGS[ladder[this.#rung % ladder.length]](link, up, take, fail);
     }
 
@@ -370,10 +352,10 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
     #become(state) {
       if (state === this.#state) return;
       if (state === "live") this.#problem = null;
-      const states = this.#internals?.states;
+      const { states } = this.#internals;
       try {
-        states?.delete(this.#state);
-        states?.add(state);
+        states.delete(this.#state);
+        states.add(state);
       } catch {
         // Browsers that only know dashed names go without.
       }
@@ -393,9 +375,8 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
       let words = ENGLISH;
       if (asked !== "en" && /^[a-z]{2,3}$/.test(asked)) {
         const url = `${this.#server()}/widget/v1/locales/${asked}.json`;
-        const load = () => fetch(url, { credentials: "omit" }).then((answer) => (answer.ok ? answer.json() : ENGLISH));
-        if (!languages.has(url)) languages.set(url, load().catch(() => ENGLISH));
-        words = await languages.get(url);
+        const load = (answer) => (answer.ok ? answer.json() : ENGLISH);
+        words = await fetch(url, QUIETLY).then(load).catch(() => ENGLISH);
       }
       this.#words = words;
       this.#paint();
@@ -419,7 +400,7 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
     #headline() {
       const { status, estimated_delivery: promised, delivered_at: delivered } = this.#order;
       const day = { weekday: "long", day: "numeric", month: "long" };
-      const time = { hour: "numeric", minute: "2-digit" };
+      const time = { hour: "numeric", minute: "2-digit", hour12: this.#words.lang === "en" };
       const today = new Date().toDateString();
       // A day without a time is the reader's own day, not midnight in UTC.
       const eta = promised ? new Date(promised.length > 10 ? promised : `${promised}T00:00`) : null;
@@ -432,19 +413,16 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
         return this.#t(isToday ? "headline.delivered_today" : "headline.delivered_at", gaps);
       }
       if (ahead && this.#late()) return this.#t("headline.delayed", { date: this.#date(eta, day) });
-      if (dueToday && promised.length > 10 && (status === "shipped" || status === "out_for_delivery")) {
-        return this.#t("headline.out_for_delivery_by", { time: this.#date(eta, time) });
-      }
-      if (status === "shipped" && ahead) {
-        return dueToday ? this.#t("headline.shipped_today") : this.#t("headline.shipped_eta", { date: this.#date(eta, day) });
-      }
-      const key = `headline.${status}`;
+      const near = dueToday && (status === "shipped" || status === "out_for_delivery");
+      if (near && promised.length > 10) return this.#t("headline.out_for_delivery_by", { time: this.#date(eta, time) });
+      if (status === "shipped" && ahead && !near) return this.#t("headline.shipped_eta", { date: this.#date(eta, day) });
+      const key = `headline.${near ? "out_for_delivery" : status}`;
       return this.#t(key) === key ? this.#t("headline.unknown") : this.#t(key);
     }
 
     #late() {
       const look = LOOKS.statuses[this.#order.status] ?? UNKNOWN;
-      return this.#order.delayed && look.line && (look.step ?? 0) < 4;
+      return this.#order.delayed && !look.bare && (look.step ?? 0) < 4;
     }
 
     // ---- what is seen
@@ -464,31 +442,28 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
       root.className = `root tone-${look.tone}`;
       const label = this.#label(late ? "delayed" : order.status);
       const pill = el("span", "pill", "status", icon(look.icon), label);
-      const link = this.#link(order);
+      const link = this.#link();
       if (this.getAttribute("size") === "mini") {
         const mini = link ? Object.assign(el("a", "pill", "link status", icon(look.icon), label), { href: link }) : pill;
         root.replaceChildren(mini);
         return;
       }
       const headline = el("p", "headline", "headline", this.#headline());
-      if (root.querySelector(".headline")?.textContent !== headline.textContent) headline.classList.add("swap");
       const number = el("bdi", "", "order-number", this.#t("widget.order", { number: order.number }));
-      const card = el("div", "card", "card", el("slot"), el("div", "top", "header", number, this.#live(look)), pill, headline);
-      card.firstChild.name = "header";
-      if (look.line) card.append(this.#progress());
+      const header = Object.assign(el("slot"), { name: "header" });
+      const card = el("div", "card", "card", header, el("div", "top", "header", number, this.#live(look)), pill, headline);
+      if (!look.bare) card.append(this.#progress());
       if (this.getAttribute("size") === "full") card.append(this.#timeline());
       if (link) card.append(Object.assign(el("a", "link", "link", this.#t("widget.details")), { href: link }));
-      const footer = el("slot");
-      footer.name = "footer";
-      card.append(footer);
+      card.append(Object.assign(el("slot"), { name: "footer" }));
       root.replaceChildren(card);
     }
 
     #empty() {
       if (!this.#problem) return [el("slot")];
       const { code, retryable } = this.#problem;
-      const key = code === "forbidden" ? "widget.expired" : `widget.${code}`;
-      const message = el("div", "card", "card message", el("p", "", "", this.#t(key)));
+      const words = this.#t(`widget.${code === "forbidden" ? "expired" : code}`);
+      const message = el("div", "card", "card message", el("p", "", "", words));
       if (retryable) {
         const button = el("button", "", "", this.#t("widget.retry"));
         button.type = "button";
@@ -502,9 +477,9 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
     }
 
     #live(look) {
-      const state = this.#state === "live" || look.ended ? "live" : this.#state;
-      const words = this.#t(`widget.${state === "connecting" ? "reconnecting" : state}`);
-      const live = el("span", `live ${state}`, "live", el("i", "dot"), words);
+      const state = ["live", "offline"].includes(this.#state) ? this.#state : "reconnecting";
+      const tone = { live: "success", offline: "danger" }[state] ?? "warning";
+      const live = el("span", "live", "live", el("i", `dot tone-${tone}`), this.#t(`widget.${state}`));
       live.hidden = Boolean(look.ended);
       return live;
     }
@@ -531,22 +506,21 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
         const at = new Date(event.occurred_at);
         const time = el("time", "", "", this.#date(at, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }));
         time.dateTime = event.occurred_at ?? "";
-        const name = event.status && event.type !== "details_changed" ? this.#label(event.status) : readable(event.shipment_status ?? event.type);
+        const moved = event.type === "status_changed" || event.type === "order_created";
+        const name = moved ? this.#label(event.status) : readable(event.shipment_status ?? event.type);
         const row = el("li", "event", "event", time, el("b", "", "", name));
         if (event.note) row.append(el("p", "", "", event.note));
         return row;
       });
       const list = el("ol", "timeline", "timeline", ...rows);
-      list.setAttribute("aria-label", this.#t("widget.updates"));
       list.hidden = rows.length === 0;
       return list;
     }
 
-    #link(order) {
+    #link() {
       const href = this.getAttribute("href");
       if (href === "none") return null;
-      if (href) return isWeb(new URL(href, document.baseURI).href) ? href : null;
-      return order && `${this.#server()}/track/${encodeURIComponent(this.token)}`;
+      return href || `${this.#server()}/track/${encodeURIComponent(this.token)}`;
     }
   }
 
