@@ -32,13 +32,22 @@ impl App {
     /// # Errors
     /// `Invalid` when a setting cannot be used, `Unavailable` when the database is out of reach.
     pub async fn build(config: Config, clock: Clock) -> Result<Self> {
+        let bus = start_bus(&config)?;
+        Self::build_on(bus, config, clock).await
+    }
+
+    /// Builds every part on a bus that is there already: instances of one process may share one.
+    ///
+    /// # Errors
+    /// As [`App::build`].
+    pub async fn build_on(bus: Arc<dyn Bus>, config: Config, clock: Clock) -> Result<Self> {
         let listener = TcpListener::bind(config.bind).map_err(|error| {
             Error::invalid("bad_setting", format!("ORDERCAST_BIND: {} cannot be listened on: {error}", config.bind))
         })?;
         let workers =
             config.workers.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
         let home = PublicUrl(config.public_url(listener.local_addr().map_err(Error::internal)?));
-        let parts = build_parts(&config, clock, home).await?;
+        let parts = build_parts(&config, clock, home, bus).await?;
         Ok(Self { parts, listener, workers })
     }
 
@@ -55,6 +64,14 @@ impl App {
     /// # Errors
     /// `Internal` when the server fails.
     pub async fn run(self) -> Result<()> {
+        self.run_until(told_to_stop()).await
+    }
+
+    /// Serves until `stop` resolves, then as [`App::run`]: several instances of one process stop one by one.
+    ///
+    /// # Errors
+    /// `Internal` when the server fails.
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let parts = self.parts.clone();
         let factory = move || {
             let parts = parts.clone();
@@ -65,7 +82,7 @@ impl App {
         let handle = server.handle();
         let live = self.parts.live.clone();
         tokio::spawn(async move {
-            told_to_stop().await;
+            stop.await;
             live.drain();
             let longest = live.settings().drain_window + Duration::from_secs(5);
             if tokio::time::timeout(longest, live.drained()).await.is_err() {
@@ -118,7 +135,7 @@ fn live_settings(config: &Config) -> LiveSettings {
     }
 }
 
-async fn build_parts(config: &Config, clock: Clock, home: PublicUrl) -> Result<Parts> {
+async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dyn Bus>) -> Result<Parts> {
     let keys = config.keys()?;
     let db = Db::open(config)?;
     db.migrate().await?;
@@ -130,7 +147,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl) -> Result<P
     let live = Live::start(
         live_settings(config),
         clock.clone(),
-        start_bus(config)?,
+        bus,
         timeline.clone(),
         Access::new(passes.clone(), tokens.clone(), timeline.clone()),
         db.runtime(),
