@@ -235,7 +235,7 @@ fn nothing_thrown_away(tree: &Tree) -> Vec<String> {
     }
     for (file, text) in rust(tree, "") {
         // Put together here so that this file does not break its own rule.
-        let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
+        let marks = [concat!("TO", "DO"), concat!("FIX", "ME")];
         for (number, line) in text.lines().enumerate().filter(|(_, line)| marks.iter().any(|mark| line.contains(mark)))
         {
             found.push(format!("{file}:{} leaves work for later: `{}`", number + 1, line.trim()));

@@ -10,3 +10,4 @@ mod bus;
 mod house;
 mod house_proof;
 mod rust_source;
+mod two_instances;

@@ -1,5 +1,8 @@
 //! What the tests run against: the app itself, servers, browsers and peers, all real and all their own.
 
-mod guarded;
-mod postgres;
+pub mod guarded;
+pub mod postgres;
 pub mod redis;
+mod test_app;
+
+pub use test_app::TestApp;
