@@ -3,13 +3,14 @@
 //! They keep nothing on disk but a cluster's map, listen on free ports of 127.0.0.1, and die with the test process.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use super::guarded::{Guarded, Program, free_port};
 
 /// Generous, since it only bounds how long a broken test hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -168,8 +169,20 @@ impl Cluster {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// The `REDIS_URL` of the one server all instances under test share that do not stop it; each test has its own prefix.
+pub fn shared() -> &'static str {
+    static SHARED: LazyLock<(Guarded, String)> = LazyLock::new(|| {
+        let folder = TempDir::new().unwrap().keep(); // the guard deletes it, which a static would not
+        let port = free_port().to_string();
+        let path = Path::new("/usr/bin/redis-server");
+        let program =
+            Program { path, package: "redis-server", signal: "KILL", user: None, folder: Some(folder.clone()) };
+        let arguments = ["--port", &port, "--save", "", "--bind", "127.0.0.1", "--dir", &folder.to_string_lossy()];
+        let ready = |line: &str| line.contains("Ready to accept connections").then_some(());
+        let (server, ()) = Guarded::start(&program, &arguments.map(str::to_owned), ready).unwrap();
+        (server, format!("redis://127.0.0.1:{port}"))
+    });
+    &SHARED.1
 }
 
 fn run(command: &mut Command) -> String {

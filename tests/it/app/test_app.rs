@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::postgres::Cluster;
+use super::redis;
 
 /// How long an instance may take to stop; only a broken one takes long.
 const STOPS_WITHIN: Duration = Duration::from_secs(60);
@@ -58,10 +59,12 @@ impl Ground {
     async fn lay() -> Self {
         let folder = tempfile::Builder::new().prefix("ordercast-test.").tempdir().expect("a folder");
         let flags = match Stack::of_this_run() {
-            Stack::Sqlite => {
-                vec!["--database-url".to_owned(), format!("sqlite:{}", folder.path().join("db").display())]
-            }
-            Stack::Postgres => vec!["--database-url".to_owned(), Cluster::shared().database().await],
+            Stack::Sqlite => vec![format!("--database-url=sqlite:{}", folder.path().join("db").display())],
+            Stack::Postgres => vec![
+                format!("--database-url={}", Cluster::shared().database().await),
+                format!("--redis-url={}", redis::shared()),
+                format!("--redis-prefix={}:", uuid::Uuid::now_v7()),
+            ],
         };
         Self { folder, flags }
     }
