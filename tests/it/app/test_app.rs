@@ -10,6 +10,7 @@ use clap::Parser;
 use ordercast::accounts::tokens::NewToken;
 use ordercast::app::App;
 use ordercast::base::{Actor, Clock};
+use ordercast::bus::LocalBus;
 use ordercast::config::Config;
 use ordercast::orders::{NewOrder, Order};
 use ordercast::web::Parts;
@@ -49,9 +50,11 @@ impl Stack {
     }
 }
 
-/// What instances of one test share: folder, database, and what their bus runs on.
+/// What instances of one test share: folder, database, and a bus.
 struct Ground {
     folder: TempDir,
+    /// Joins the instances of one process when there is no Redis.
+    local: LocalBus,
     flags: Vec<String>,
 }
 
@@ -66,7 +69,7 @@ impl Ground {
                 format!("--redis-prefix={}:", uuid::Uuid::now_v7()),
             ],
         };
-        Self { folder, flags }
+        Self { folder, local: LocalBus::new(), flags }
     }
 }
 
@@ -114,7 +117,14 @@ impl TestApp {
         let shared = ground.flags.iter().map(String::as_str);
         let config = Flags::parse_from(own.into_iter().chain(shared).chain(flags.iter().copied())).config;
         let config = config.load().expect("settings");
-        let app = RUNTIME.spawn(App::build(config, clock)).await.expect("built").expect("an app");
+        let local = config.redis_url.is_none().then(|| Arc::new(ground.local.endpoint()));
+        let built = RUNTIME.spawn(async move {
+            match local {
+                Some(bus) => App::build_on(bus, config, clock).await,
+                None => App::build(config, clock).await,
+            }
+        });
+        let app = built.await.expect("built").expect("an app");
         let url = format!("http://{}", app.address().expect("an address"));
         let parts = app.parts.clone();
         let (stop, stopped) = oneshot::channel();
