@@ -6,13 +6,16 @@ pub mod api;
 pub mod auth;
 pub mod body;
 pub mod carriers;
+pub mod client;
 pub mod dialects;
 pub mod error;
+pub mod guard;
 pub mod health;
 pub mod live;
 pub mod orders;
 pub mod pages;
 pub mod query;
+pub mod rate;
 pub mod tokens;
 pub mod track;
 

@@ -25,7 +25,8 @@ pub struct Wish {
 }
 
 impl Wish {
-    fn of(req: &HttpRequest) -> Self {
+    /// Reads it.
+    pub(in crate::web) fn of(req: &HttpRequest) -> Self {
         let query = url::form_urlencoded::parse(req.query_string().as_bytes());
         let accept = req.headers().get(actix_web::http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self {
