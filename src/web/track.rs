@@ -27,12 +27,21 @@ const STEP: usize = 1000;
 pub async fn get_tracked_order(request: HttpRequest, passes: Data<Passes>, timeline: Data<Timeline>) -> Answer {
     let missing = || Error::Unauthenticated("Send the tracking pass as Authorization: Bearer".into());
     let pass = bearer(&request).ok_or_else(missing)?;
-    let order = admitted(&passes, pass.expose()).await?;
-    let snapshot = timeline.snapshot(order).await?;
-    let events = all_events(&timeline, &snapshot).await?;
+    let tracked = tracked(&passes, &timeline, pass.expose()).await?;
     let mut reply = HttpResponse::Ok();
     reply.insert_header(ContentType::json()).insert_header((CACHE_CONTROL, "no-store"));
-    Ok(reply.body(render(&snapshot, &events)))
+    Ok(reply.body(tracked))
+}
+
+/// What a pass shows, as JSON: `{"order", "seq", "events"}`.
+///
+/// # Errors
+/// `Gone` when the pass opened an order once, `NotFound` when it is none of ours.
+pub(super) async fn tracked(passes: &Passes, timeline: &Timeline, pass: &str) -> Result<String> {
+    let order = admitted(passes, pass).await?;
+    let snapshot = timeline.snapshot(order).await?;
+    let events = all_events(timeline, &snapshot).await?;
+    Ok(render(&snapshot, &events))
 }
 
 /// The order a pass opens.

@@ -4,16 +4,13 @@ use actix_web::web::{Data, Form, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::trouble::{self, Trouble};
-use super::view::TrackView;
 use super::{Pages, home, lookup, track};
+use crate::base::Error;
 use crate::base::id::OrderId;
-use crate::base::{Error, Result};
 use crate::jobs::{Job, Jobs};
 use crate::orders::tracking::Admission;
 use crate::orders::{Passes, Timeline};
-
-/// More events than an order has; the newest are kept when it has more.
-const MOST_EVENTS: usize = 5000;
+use crate::web::track as track_api;
 
 /// What a request says about the language to answer in.
 #[derive(Clone, Debug, Default)]
@@ -55,31 +52,12 @@ pub(super) async fn get_track(
     pass: Path<String>,
 ) -> HttpResponse {
     let wish = Wish::of(&req);
-    let shown = match passes.admit(&pass).await {
-        Ok(Admission::Welcome(admitted)) => view(&timeline, admitted.order).await.map_err(|error| trouble_of(&error)),
-        Ok(Admission::Expired(_)) => Err(Trouble::Expired),
-        Ok(Admission::Revoked(_) | Admission::Unknown) => Err(Trouble::NotFound),
-        Err(error) => Err(trouble_of(&error)),
-    };
-    match shown {
+    let tracked = track_api::tracked(&passes, &timeline, &pass).await;
+    let view = tracked.and_then(|json| serde_json::from_str(&json).map_err(Error::internal));
+    match view {
         Ok(view) => track::reply(&pages, &view, &pass, &wish),
-        Err(trouble) => trouble::reply(&pages, trouble, req.path(), &wish),
+        Err(error) => trouble::reply(&pages, trouble_of(&error), req.path(), &wish),
     }
-}
-
-/// The state of an order and its history up to the same position.
-async fn view(timeline: &Timeline, order: OrderId) -> Result<TrackView> {
-    let snapshot = timeline.snapshot(order).await?;
-    let first = snapshot.seq - i64::try_from(MOST_EVENTS).unwrap_or(i64::MAX);
-    let events = timeline.events_since(order, first.max(0), MOST_EVENTS).await?;
-    // What came in between is left for the live connection, which begins at the snapshot.
-    let events = events.iter().filter(|event| event.seq <= snapshot.seq);
-    let events = events.map(|event| serde_json::from_str(&event.body));
-    Ok(TrackView {
-        order: serde_json::from_str(&snapshot.body).map_err(Error::internal)?,
-        seq: snapshot.seq,
-        events: events.collect::<Result<_, _>>().map_err(Error::internal)?,
-    })
 }
 
 /// `POST /track/{pass}/renew`: mails a new link for one that has expired.
@@ -109,7 +87,7 @@ pub(super) async fn look_up(
     passes: Data<Passes>,
     jobs: Data<Jobs>,
     req: HttpRequest,
-    form: std::result::Result<Form<lookup::Lookup>, actix_web::Error>,
+    form: Result<Form<lookup::Lookup>, actix_web::Error>,
 ) -> HttpResponse {
     let wish = Wish::of(&req);
     let sent = form.map(Form::into_inner).unwrap_or_default();

@@ -17,6 +17,8 @@ pub enum Trouble {
     NotFound,
     /// The pass was good once.
     Expired,
+    /// The pass was taken back.
+    Revoked,
     /// No trouble any more: a new link is on its way.
     Renewed,
     /// Too many requests; seconds to wait.
@@ -30,6 +32,7 @@ impl From<&Error> for Trouble {
         match error {
             Error::TooMany { retry_after } => Self::RateLimited(*retry_after),
             Error::Unavailable(..) | Error::Internal(_) => Self::Unavailable,
+            Error::Gone(gone) if gone.code == "revoked" => Self::Revoked,
             Error::Unauthenticated(_) | Error::Forbidden(_) | Error::Gone(_) => Self::Expired,
             Error::NotFound(_) | Error::Invalid(_) | Error::Conflict(_) | Error::Unprocessable(_) => Self::NotFound,
         }
@@ -40,7 +43,7 @@ impl Trouble {
     fn status(self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Expired => StatusCode::GONE,
+            Self::Expired | Self::Revoked => StatusCode::GONE,
             Self::Renewed => StatusCode::ACCEPTED,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -52,6 +55,7 @@ impl Trouble {
         match self {
             Self::NotFound => ("not_found", "search"),
             Self::Expired => ("expired", "lock"),
+            Self::Revoked => ("revoked", "lock"),
             Self::Renewed => ("renewed", "mail"),
             Self::RateLimited(_) => ("rate_limited", "clock"),
             Self::Unavailable => ("unavailable", "refresh"),
@@ -63,7 +67,7 @@ impl Trouble {
         match self {
             Self::RateLimited(seconds) => Some(seconds),
             Self::Unavailable => Some(5),
-            Self::NotFound | Self::Expired | Self::Renewed => None,
+            Self::NotFound | Self::Expired | Self::Revoked | Self::Renewed => None,
         }
     }
 }
@@ -111,7 +115,7 @@ fn page(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
 fn action(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
     html! {
         @match trouble {
-            Trouble::NotFound => a.btn.primary href="/track" { (frame.t("trouble.not_found_act")) },
+            Trouble::NotFound | Trouble::Revoked => a.btn.primary href="/track" { (frame.t("trouble.not_found_act")) },
             Trouble::Expired => form method="post" action={ (here.trim_end_matches('/')) "/renew" } {
                 button.btn.primary type="submit" { (frame.icon("mail")) (frame.t("trouble.expired_act")) }
             },

@@ -123,7 +123,7 @@ struct Facts<'a> {
     today: Date,
     /// The status, or `delayed`.
     code: &'a str,
-    /// The estimate, unless its day has passed.
+    /// The estimate, while it can still be true.
     estimate: Option<Estimate>,
     /// The event that brought the present status.
     arrival: Option<&'a EventView>,
@@ -135,8 +135,10 @@ impl<'a> Facts<'a> {
         let order = &view.order;
         let today = reader.today();
         let estimate = order.estimated_delivery.as_deref().and_then(|text| Estimate::parse(text, reader.zone));
-        let estimate = estimate.filter(|estimate| estimate.day >= today);
         let status = order.status.as_str();
+        // A parcel that is at the door comes today, whatever was promised.
+        let holds = |day| if status == "out_for_delivery" { day == today } else { day >= today };
+        let estimate = estimate.filter(|estimate| holds(estimate.day));
         // Once the parcel is at the door the delay is yesterday's news.
         let late =
             order.delayed && estimate.is_some() && !looks::of(status).bare && looks::of(status).step.unwrap_or(0) < 4;
@@ -229,6 +231,9 @@ impl<'a> Facts<'a> {
             "delivered" => self.arrived_at().map(|at| leaf(at.date(), lang.clock(at.time()))),
             "cancelled" | "returned" | "incomplete" => None,
             "delivery_failed" => self.estimate.map(|eta| leaf(eta.day, lang.t("tile.next_try").to_owned())),
+            "out_for_delivery" if self.estimate.is_none() => {
+                Some(leaf(self.today, lang.date("date.weekday", self.today)))
+            }
             _ => self.estimate.map(|eta| match eta.time {
                 Some(time) if eta.day == self.today => {
                     leaf(eta.day, lang.fill("tile.by", &[("time", &lang.clock(time))]))

@@ -30,7 +30,8 @@ export function hero({ order, events }, now) {
 function gather(order, events, now) {
   const today = dayOf(now);
   let eta = estimate(order.estimated_delivery);
-  if (eta && dayOf(eta.at) < today) eta = null;
+  // A parcel that is at the door comes today, whatever was promised.
+  if (eta && (order.status === "out_for_delivery" ? dayOf(eta.at) !== today : dayOf(eta.at) < today)) eta = null;
   const own = look(order.status);
   // Once the parcel is at the door the delay is yesterday's news.
   const late = order.delayed && eta && !own.bare && (own.step ?? 0) < 4;
@@ -40,7 +41,7 @@ function gather(order, events, now) {
   const at = instant((code === "delivered" && order.delivered_at) || arrival?.occurred_at);
   const step = table.statuses[order.status] ? (own.step ?? 0) : reached;
   const etaToday = eta?.timed && dayOf(eta.at) === today;
-  return { order, events, today, eta, etaToday, code, arrival, at, step };
+  return { order, events, now, today, eta, etaToday, code, arrival, at, step };
 }
 
 function headline({ code, eta, etaToday, at, today }) {
@@ -80,9 +81,10 @@ function sentence(text) {
   return !trimmed || /[.!?…।؟。]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }
 
-function tile({ code, eta, etaToday, at }) {
+function tile({ code, eta, etaToday, at, now }) {
   const leaf = (day, caption) => ({ month: language().months_short[day.getMonth()], day: digits(day.getDate()), caption });
   if (code === "delivered") return at && leaf(at, clock(at));
+  if (code === "out_for_delivery" && !eta) return leaf(now, date("date.weekday", now));
   if (!eta || ["cancelled", "returned", "incomplete"].includes(code)) return null;
   if (code === "delivery_failed") return leaf(eta.at, t("tile.next_try"));
   if (etaToday) return leaf(eta.at, fill("tile.by", { time: clock(eta.at) }));
