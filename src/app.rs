@@ -5,15 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Companies, Tokens};
+use crate::accounts::{Admins, Companies, Tokens};
+use crate::background::{self, Worker};
 use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
 use crate::config::Config;
 use crate::db::Db;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
+use crate::notify::{Mailer, Notify, mailer};
 use crate::orders::{Announce, Orders, Passes, Timeline};
+use crate::telemetry::Metrics;
+use crate::web::body::BodyLimit;
+use crate::web::client::Proxies;
+use crate::web::guard::{self, Guard, Limits};
 use crate::web::live::{ServeSettings, serve};
 use crate::web::pages::Pages;
 use crate::web::{Parts, PublicUrl};
@@ -22,6 +29,9 @@ use crate::web::{Parts, PublicUrl};
 pub struct App {
     /// The parts, for commands and tests that call verbs directly.
     pub parts: Parts,
+    /// Does the queue's work; a running instance does it by itself, tests may ask for it.
+    pub worker: Worker,
+    origins: Vec<String>,
     listener: TcpListener,
     workers: usize,
 }
@@ -47,8 +57,11 @@ impl App {
         let workers =
             config.workers.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
         let home = PublicUrl(config.public_url(listener.local_addr().map_err(Error::internal)?));
+        let mailer = mailer(&config, clock.clone())?;
         let parts = build_parts(&config, clock, home, bus).await?;
-        Ok(Self { parts, listener, workers })
+        let (timeline, companies, passes) = (parts.timeline.clone(), parts.companies.clone(), parts.passes.clone());
+        let worker = Worker::new(parts.jobs.clone(), Notify::new(timeline, companies, passes, mailer, &parts.home.0));
+        Ok(Self { parts, worker, origins: config.allowed_origins, listener, workers })
     }
 
     /// The address it listens on.
@@ -72,14 +85,19 @@ impl App {
     /// # Errors
     /// `Internal` when the server fails.
     pub async fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let parts = self.parts.clone();
+        let (parts, origins) = (self.parts.clone(), self.origins);
         let factory = move || {
             let parts = parts.clone();
-            actix_web::App::new().configure(move |cfg| parts.configure(cfg))
+            actix_web::App::new()
+                .configure(move |cfg| parts.configure(cfg))
+                .wrap(guard::cors(&origins))
+                .wrap(actix_web::middleware::from_fn(guard::watch))
         };
         let settings = ServeSettings { workers: self.workers, ..ServeSettings::default() };
         let server = serve(factory, self.listener, &settings).map_err(Error::internal)?;
         let handle = server.handle();
+        let stopping = CancellationToken::new();
+        let work = background::start(self.worker, &stopping);
         let live = self.parts.live.clone();
         tokio::spawn(async move {
             stop.await;
@@ -90,7 +108,10 @@ impl App {
             }
             handle.stop(true).await;
         });
-        server.await.map_err(Error::internal)
+        let served = server.await.map_err(Error::internal);
+        stopping.cancel();
+        work.wait().await;
+        served
     }
 }
 
@@ -123,6 +144,20 @@ fn start_bus(config: &Config) -> Result<Arc<dyn Bus>> {
     Ok(Arc::new(RedisBus::start(settings)?))
 }
 
+/// Mail by SMTP where it is set, else kept in the data folder.
+fn mailer(config: &Config, clock: Clock) -> Result<Mailer> {
+    match &config.smtp_url {
+        Some(url) => Mailer::smtp(url, &config.mail_from, clock, mailer::PATIENCE),
+        None => Mailer::folder(config.data_dir.join("mail"), &config.mail_from, clock),
+    }
+}
+
+fn guard(config: &Config, clock: Clock, home: &PublicUrl, metrics: Metrics) -> Result<Guard> {
+    let limits = Limits { api: config.rate_api, public: config.rate_public, guess: config.rate_guess };
+    let proxies = Proxies::parse(&config.trusted_proxies)?;
+    Ok(Guard::new(limits, proxies, home.0.starts_with("https://"), clock, metrics))
+}
+
 fn live_settings(config: &Config) -> LiveSettings {
     LiveSettings {
         heartbeat: Duration::from_secs(config.heartbeat.max(1)),
@@ -147,7 +182,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
     let live = Live::start(
         live_settings(config),
         clock.clone(),
-        bus,
+        bus.clone(),
         timeline.clone(),
         Access::new(passes.clone(), tokens.clone(), timeline.clone()),
         db.runtime(),
@@ -157,7 +192,12 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         let live = to_announce.clone();
         Box::pin(async move { live.publish(events).await })
     });
+    let metrics = Metrics::new();
     Ok(Parts {
+        guard: guard(config, clock.clone(), &home, metrics.clone())?,
+        metrics,
+        body_limit: BodyLimit(config.max_body),
+        admins: Admins::new(db.clone(), clock.clone()),
         tokens,
         timeline,
         live,
@@ -168,6 +208,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         companies,
         home,
         clock,
+        bus,
         db,
     })
 }

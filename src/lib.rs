@@ -13,5 +13,6 @@ pub mod accounts;
 pub mod orders;
 pub mod notify;
 pub mod live;
+pub mod background;
 pub mod web;
 pub mod app;

@@ -67,8 +67,9 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.command.unwrap_or(Command::Serve { config: cli.serve }) {
         Command::Serve { config } => serve(config.load()?).await,
         Command::Demo { every, config } => {
-            tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-            commands::demo::run(config.load()?, std::time::Duration::from_secs_f64(every.clamp(0.1, 3600.0))).await
+            let config = config.load()?;
+            commands::start_logging(&config)?;
+            commands::demo::run(config, std::time::Duration::from_secs_f64(every.clamp(0.1, 3600.0))).await
         }
         Command::Migrate { config } => Db::open(&config.load()?)?.migrate().await,
         Command::Token { command } => command.run().await,
@@ -80,8 +81,11 @@ async fn run(cli: Cli) -> Result<()> {
 }
 
 async fn serve(config: Config) -> Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    commands::start_logging(&config)?;
     let app = App::build(config, Clock::System).await?;
     println!("Ordercast listens on http://{}", app.address()?);
+    if let Some(link) = app.parts.admins.setup_link().await? {
+        println!("Set up the admin here (works once, for a day): {}/setup/{}", app.parts.home.0, link.expose());
+    }
     app.run().await
 }

@@ -3,7 +3,9 @@
 pub mod demo;
 pub mod token;
 
-use ordercast::base::Error;
+use ordercast::base::{Error, Result};
+use ordercast::config::Config;
+use ordercast::telemetry::{self, Format};
 
 /// An error with all its causes, for the person at the terminal.
 pub fn explain(error: &Error) -> String {
@@ -14,4 +16,10 @@ pub fn explain(error: &Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Starts the log: for people in development, one JSON object a line in production.
+pub fn start_logging(config: &Config) -> Result<()> {
+    let format = if config.is_production() { Format::Json } else { Format::Pretty };
+    telemetry::start(format, &config.log)
 }

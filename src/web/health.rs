@@ -1,9 +1,16 @@
-//! Is it alive, is it ready.
+//! Is it alive, is it ready, and what does it count.
+
+use std::sync::atomic::Ordering;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
 
+use super::Parts;
+use crate::base::Result;
 use crate::orders::Timeline;
+use crate::telemetry::{StateLabel, TransportLabel};
+use crate::web::error::Problem;
 
 /// The process runs.
 pub async fn healthz() -> HttpResponse {
@@ -18,5 +25,41 @@ pub async fn readyz(timeline: Data<Timeline>) -> HttpResponse {
             tracing::warn!(%error, "not ready");
             HttpResponse::ServiceUnavailable().json(serde_json::json!({"status": "database unavailable"}))
         }
+    }
+}
+
+/// Everything Prometheus wants to know, in the OpenMetrics text format.
+pub async fn metrics(parts: Data<Parts>) -> Result<HttpResponse, Problem> {
+    gather(&parts).await;
+    let text = parts.metrics.encode()?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).body(text))
+}
+
+/// Reads what is not counted as it happens.
+async fn gather(parts: &Parts) {
+    let (metrics, stats) = (&parts.metrics, parts.live.stats());
+    let connections = |transport, value| {
+        metrics.live_connections.get_or_create(&TransportLabel { transport }).set(value);
+    };
+    connections("websocket", stats.websockets.load(Ordering::Relaxed));
+    connections("sse", stats.streams.load(Ordering::Relaxed));
+    connections("poll", stats.polls.load(Ordering::Relaxed));
+    let deliveries = metrics.deliveries.get_or_create(&TransportLabel { transport: "all" });
+    let delivered = stats.deliveries.load(Ordering::Relaxed);
+    deliveries.inc_by(delivered.saturating_sub(deliveries.get()));
+    let behind = stats.behind.load(Ordering::Relaxed);
+    metrics.behind.inc_by(behind.saturating_sub(metrics.behind.get()));
+    metrics.bus_up.set(i64::from(parts.bus.is_up()));
+    let (used, all) = parts.db.load();
+    let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+    metrics.db_pool.get_or_create(&StateLabel { state: "used" }).set(gauge(used));
+    metrics.db_pool.get_or_create(&StateLabel { state: "most" }).set(gauge(all));
+    match parts.jobs.counts().await {
+        Ok(counts) => {
+            metrics.jobs.get_or_create(&StateLabel { state: "queued" }).set(counts.queued);
+            metrics.jobs.get_or_create(&StateLabel { state: "dead" }).set(counts.dead);
+        }
+        Err(error) => tracing::warn!(%error, "jobs could not be counted"),
     }
 }

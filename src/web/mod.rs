@@ -19,15 +19,21 @@ pub mod rate;
 pub mod tokens;
 pub mod track;
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ServiceConfig, get, post};
 
-use crate::accounts::{Companies, Tokens};
+use crate::accounts::{Admins, Companies, Tokens};
 use crate::base::Clock;
+use crate::bus::Bus;
 use crate::db::Db;
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::orders::{Orders, Passes, Timeline};
+use crate::telemetry::Metrics;
+use body::BodyLimit;
+use guard::Guard;
 use pages::Pages;
 
 /// The parts that handlers call. Cheap to clone.
@@ -35,7 +41,9 @@ use pages::Pages;
 #[expect(missing_docs, reason = "each field is the part of its type")]
 pub struct Parts {
     pub db: Db,
+    pub bus: Arc<dyn Bus>,
     pub clock: Clock,
+    pub admins: Admins,
     pub companies: Companies,
     pub tokens: Tokens,
     pub timeline: Timeline,
@@ -45,6 +53,9 @@ pub struct Parts {
     pub pages: Pages,
     pub live: Live,
     pub home: PublicUrl,
+    pub metrics: Metrics,
+    pub guard: Guard,
+    pub body_limit: BodyLimit,
 }
 
 impl Parts {
@@ -59,11 +70,16 @@ impl Parts {
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.jobs.clone()))
             .app_data(Data::new(self.pages.clone()))
-            .app_data(Data::new(self.home.clone()));
+            .app_data(Data::new(self.home.clone()))
+            .app_data(Data::new(self.admins.clone()))
+            .app_data(Data::new(self.guard.clone()))
+            .app_data(Data::new(self.body_limit))
+            .app_data(Data::new(self.clone()));
         cfg.route("/api/update-order", post().to(dialects::order_update::update_order))
             .route("/api/update-order/", post().to(dialects::order_update::update_order))
             .route("/healthz", get().to(health::healthz))
             .route("/readyz", get().to(health::readyz))
+            .route("/metrics", get().to(health::metrics))
             .configure(api::configure)
             .configure(pages::routes)
             .configure(|cfg| live::configure(&self.live, cfg));

@@ -11,6 +11,7 @@ pub mod home;
 pub mod lang;
 pub mod looks;
 pub mod lookup;
+mod setup;
 mod shell;
 mod timeline;
 pub mod track;
@@ -103,6 +104,8 @@ pub fn routes(routes: &mut ServiceConfig) {
         .route("/track/{pass}", get().to(handlers::get_track))
         .route("/track/{pass}/", get().to(handlers::get_track))
         .route("/track/{pass}/renew", post().to(handlers::renew_link))
+        .route("/setup/{link}", get().to(setup::get_setup))
+        .route("/setup/{link}", post().to(setup::set_up_admin))
         .route("/assets/{build}/{path:.*}", get().to(assets::get_asset))
         .route("/widget/v1/order-tracker.js", get().to(assets::get_widget))
         .route("/widget/v1/locales/{lang}.json", get().to(assets::get_widget_words))

@@ -1,0 +1,51 @@
+//! Claims jobs and does them: one `match` over what a job is.
+
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::base::Result;
+use crate::jobs::{Claimed, Job, Jobs};
+use crate::notify::Notify;
+
+/// Does queued work. Cheap to clone.
+#[derive(Clone)]
+pub struct Worker {
+    jobs: Jobs,
+    notify: Notify,
+}
+
+/// Jobs claimed at a time, and how many of them are done at once.
+const CLAIM: i64 = 32;
+const AT_ONCE: usize = 8;
+
+impl Worker {
+    /// Takes its work from the queue.
+    #[must_use]
+    pub fn new(jobs: Jobs, notify: Notify) -> Self {
+        Self { jobs, notify }
+    }
+
+    /// Does every job that is due, and says how many there were.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach; what was claimed is tried again when its lease has run out.
+    pub async fn run_due(&self) -> Result<usize> {
+        let mut done = 0;
+        loop {
+            let claimed = self.jobs.claim(CLAIM).await?;
+            if claimed.is_empty() {
+                return Ok(done);
+            }
+            done += claimed.len();
+            let settled = stream::iter(claimed).map(|claimed| self.run_one(claimed)).buffer_unordered(AT_ONCE);
+            settled.collect::<Vec<_>>().await.into_iter().collect::<Result<()>>()?;
+        }
+    }
+
+    async fn run_one(&self, claimed: Claimed) -> Result<()> {
+        let verdict = match claimed.job {
+            Job::StatusLetter { order, seq } => self.notify.status_letter(claimed.id, order, seq).await,
+            Job::LinkLetter { order } => self.notify.link_letter(claimed.id, order).await,
+        };
+        self.jobs.settle(&claimed, verdict).await
+    }
+}

@@ -1,0 +1,145 @@
+//! `/setup/{link}`: the one-time page on which an operator becomes the first admin.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Form, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::handlers::Wish;
+use super::shell::{Head, reply_private, shell};
+use super::trouble::{self, Trouble};
+use super::{Frame, Pages};
+use crate::accounts::Admins;
+use crate::base::error::Invalid;
+use crate::base::{Error, Secret};
+
+/// What the form sends.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SetUp {
+    name: String,
+    email: String,
+    password: String,
+}
+
+/// What the page shows.
+enum Stage<'a> {
+    /// The form, empty.
+    Ask,
+    /// The form as it was sent, with what is wrong.
+    Again(&'a SetUp, &'a Invalid),
+    /// It is done.
+    Done,
+}
+
+/// `GET /setup/{link}`
+pub(super) async fn get_setup(
+    pages: Data<Pages>,
+    admins: Data<Admins>,
+    req: HttpRequest,
+    link: Path<String>,
+) -> HttpResponse {
+    let wish = Wish::of(&req);
+    match admins.check_link(&Secret::new(link.into_inner())).await {
+        Ok(()) => reply(&pages, StatusCode::OK, &Stage::Ask, &wish),
+        Err(error) => refuse(&pages, &error, &wish),
+    }
+}
+
+/// `POST /setup/{link}`
+pub(super) async fn set_up_admin(
+    pages: Data<Pages>,
+    admins: Data<Admins>,
+    req: HttpRequest,
+    link: Path<String>,
+    form: Result<Form<SetUp>, actix_web::Error>,
+) -> HttpResponse {
+    let (wish, sent) = (Wish::of(&req), form.map(Form::into_inner).unwrap_or_default());
+    let link = Secret::new(link.into_inner());
+    match admins.set_up(&link, &sent.email, &sent.name, Secret::new(sent.password.clone())).await {
+        Ok(_) => reply(&pages, StatusCode::CREATED, &Stage::Done, &wish),
+        Err(Error::Invalid(invalid)) => reply(&pages, StatusCode::BAD_REQUEST, &Stage::Again(&sent, &invalid), &wish),
+        Err(error) => refuse(&pages, &error, &wish),
+    }
+}
+
+fn refuse(pages: &Pages, error: &Error, wish: &Wish) -> HttpResponse {
+    match error {
+        Error::NotFound(_) | Error::Conflict(_) => {
+            let frame = pages.frame(wish, None);
+            page(
+                &frame,
+                StatusCode::NOT_FOUND,
+                "setup.gone",
+                &html! {
+                    section.card.msg aria-labelledby="h" {
+                        span.tile { (frame.icon("lock")) }
+                        h1 #h { (frame.t("setup.gone")) }
+                        p { (frame.t("setup.gone_text")) }
+                    }
+                },
+            )
+        }
+        error => trouble::reply(pages, Trouble::from(error), "/", wish),
+    }
+}
+
+fn reply(pages: &Pages, status: StatusCode, stage: &Stage<'_>, wish: &Wish) -> HttpResponse {
+    let frame = pages.frame(wish, None);
+    let body = match stage {
+        Stage::Ask => form(&frame, &SetUp::default(), None),
+        Stage::Again(sent, invalid) => form(&frame, sent, Some(invalid)),
+        Stage::Done => html! {
+            section.card.msg.tone-success aria-labelledby="h" {
+                span.tile { (frame.icon("check")) }
+                h1 #h { (frame.t("setup.done")) }
+                p role="status" { (frame.t("setup.done_text")) }
+            }
+        },
+    };
+    page(&frame, status, "setup.title", &body)
+}
+
+fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup) -> HttpResponse {
+    let head = Head {
+        title: frame.t(title),
+        description: frame.t("setup.text"),
+        script: None,
+        brand: "Ordercast",
+        chip: html! {},
+        banner: html! {},
+        skip: frame.t("page.skip"),
+    };
+    let main = html! { main #main.wrap.narrow { (body) } };
+    reply_private(status, shell(frame, &head, &main, &html! {}))
+}
+
+/// The form posts to its own address, so that the link stands in no attribute. A password is never sent back.
+fn form(frame: &Frame, sent: &SetUp, invalid: Option<&Invalid>) -> Markup {
+    let bad = |field: &str| invalid.filter(|invalid| invalid.field == Some(field));
+    let field = |name: &str, kind: &str, value: Option<&str>, autocomplete: &str| {
+        let wrong = bad(name);
+        let hint = format!("{name}-bad");
+        html! {
+            div.field {
+                label for=(name) { (frame.t(&format!("setup.{name}"))) }
+                input.input id=(name) name=(name) type=(kind) value=[value] required autocomplete=(autocomplete)
+                    aria-invalid=[wrong.map(|_| "true")] aria-describedby=[wrong.map(|_| &hint)] autofocus[wrong.is_some()];
+                @if let Some(wrong) = wrong { p.bad id=(hint) role="alert" { (wrong.message) } }
+            }
+        }
+    };
+    html! {
+        section.card.panel aria-labelledby="h" {
+            h1 #h { (frame.t("setup.title")) }
+            p.t2 { (frame.t("setup.text")) }
+            form.form method="post" {
+                (field("name", "text", Some(&sent.name), "name"))
+                (field("email", "email", Some(&sent.email), "username"))
+                (field("password", "password", None, "new-password"))
+                button.btn.primary.wide type="submit" { (frame.t("setup.send")) }
+            }
+        }
+    }
+}
