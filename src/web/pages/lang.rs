@@ -225,6 +225,12 @@ impl Langs {
         Arc::clone(found.or_else(browser).unwrap_or(&self.english))
     }
 
+    /// Every language.
+    #[cfg(test)]
+    pub fn all(&self) -> impl Iterator<Item = &Lang> {
+        self.all.values().map(|lang| &**lang)
+    }
+
     /// English, the language every other one falls back to.
     #[must_use]
     pub fn english(&self) -> &Lang {

@@ -16,6 +16,8 @@ mod shell;
 mod timeline;
 pub mod track;
 pub mod trouble;
+#[cfg(test)]
+mod twin;
 pub mod view;
 mod widget;
 pub mod words;

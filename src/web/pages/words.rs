@@ -1,6 +1,6 @@
 //! An order put into words for its customer: label, headline, what comes next, the calendar tile, the progress line.
 //!
-//! `static/public/js/words.js` says the same after a live update; a test renders both and compares them.
+//! `static/public/js/words.js` says the same after a live update; `twin.rs` holds the two together.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
