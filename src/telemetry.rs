@@ -56,7 +56,8 @@ const HIDDEN: &str = "[hidden]";
 
 /// What comes right before a secret, in lower case. The value that follows ends at the first character that cannot stand
 /// in a token, a pass or a password of a URL.
-const MARKS: &[&str] = &["token=", "pass=", "password=", "secret=", "/track/", "/setup/", "bearer ", "oc_live_", "oc_test_"];
+const MARKS: &[&str] =
+    &["token=", "pass=", "password=", "secret=", "/track/", "/setup/", "bearer ", "oc_live_", "oc_test_"];
 
 /// The text without what is secret in it: `token=` and `pass=` values, the pass in `/track/{pass}`, bearer credentials,
 /// API tokens anywhere, and the password of a URL.

@@ -1,12 +1,14 @@
 //! Reading: where an order stands, everything since N, and the feed of all orders. Only what a customer may see has a
 //! `seq`; the rest is in the audit trail.
 
+mod store;
+
 use jiff::Timestamp;
 
 use super::customer_view;
 use super::model::{Event, Order, OrderRef};
+use super::policy;
 use super::status::Status;
-use super::{policy, store};
 use crate::base::id::{CompanyId, EventId, OrderId};
 use crate::base::page::{Cursor, Page};
 use crate::base::{Actor, Error, Result};

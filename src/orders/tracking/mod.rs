@@ -3,14 +3,16 @@
 //! The text holds the pass's identifier and a 128-bit signature; the row says which order it opens, so that nothing
 //! about the order can be read from a link, and revoking a link works at once.
 
+mod store;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::status::Status;
-use super::store::{self, PassRow};
 use crate::base::id::{OrderId, PassId};
 use crate::base::{Clock, Error, Keys, Result};
 use crate::db::Db;
 use crate::db::types::At;
+use store::PassRow;
 
 /// Makes, checks and revokes passes. Cheap to clone.
 #[derive(Clone)]

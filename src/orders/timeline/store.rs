@@ -1,0 +1,167 @@
+//! SQL of reading orders and their logs.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+use super::Filter;
+use crate::base::Result;
+use crate::base::id::{CompanyId, EventId, OrderId};
+use crate::base::page::Cursor;
+use crate::db::Conn;
+use crate::db::schema::{companies, order_events, orders};
+use crate::db::types::At;
+use crate::orders::model::{Event, Order};
+use crate::orders::store::OrderRow;
+use crate::{find, load};
+
+/// The order with this identifier, and its company's name.
+pub(super) async fn find_order(conn: &mut Conn, id: OrderId) -> Result<Option<(Order, String)>> {
+    let query = orders::table
+        .inner_join(companies::table.on(companies::id.eq(orders::company_id)))
+        .filter(orders::id.eq(id))
+        .select((orders::all_columns, companies::name));
+    let row = find!(conn, (OrderRow, String), query)?;
+    row.map(|(row, shop)| Ok((row.try_into()?, shop))).transpose()
+}
+
+/// The orders with this number, in one company or in all; at most two, which is enough to see that it is not one.
+pub(super) async fn find_by_number(conn: &mut Conn, number: &str, company: Option<CompanyId>) -> Result<Vec<OrderId>> {
+    Ok(load!(conn, OrderId, DB => {
+        let mut query = orders::table.filter(orders::number.eq(number)).select(orders::id).limit(2).into_boxed::<DB>();
+        if let Some(company) = company {
+            query = query.filter(orders::company_id.eq(company));
+        }
+        query
+    })?)
+}
+
+type EventColumns = (OrderId, CompanyId, String, EventId, i64, String);
+
+/// What an [`Event`] is read from.
+const EVENT_COLUMNS: (
+    order_events::order_id,
+    order_events::company_id,
+    orders::number,
+    order_events::id,
+    order_events::seq,
+    order_events::body,
+) = (
+    order_events::order_id,
+    order_events::company_id,
+    orders::number,
+    order_events::id,
+    order_events::seq,
+    order_events::body,
+);
+
+fn to_event((order, company, number, id, seq, body): EventColumns) -> Event {
+    Event { order, company, number, id, seq, body }
+}
+
+/// Events of an order after `since`, ascending.
+pub(super) async fn list_events(conn: &mut Conn, order: OrderId, since: i64, limit: i64) -> Result<Vec<Event>> {
+    let query = order_events::table
+        .inner_join(orders::table.on(orders::id.eq(order_events::order_id)))
+        .filter(order_events::order_id.eq(order))
+        .filter(order_events::seq.gt(since))
+        .order(order_events::seq)
+        .limit(limit)
+        .select(EVENT_COLUMNS);
+    Ok(load!(conn, EventColumns, query)?.into_iter().map(to_event).collect())
+}
+
+/// Events of all orders (or one company's) after `since` in the order of their ids, ascending.
+pub(super) async fn list_feed(
+    conn: &mut Conn,
+    company: Option<CompanyId>,
+    since: EventId,
+    limit: i64,
+) -> Result<Vec<Event>> {
+    let rows = load!(conn, EventColumns, DB => {
+        let mut query = order_events::table
+            .inner_join(orders::table.on(orders::id.eq(order_events::order_id)))
+            .filter(order_events::id.gt(since))
+            .order(order_events::id)
+            .limit(limit)
+            .select(EVENT_COLUMNS)
+            .into_boxed::<DB>();
+        if let Some(company) = company {
+            query = query.filter(order_events::company_id.eq(company));
+        }
+        query
+    })?;
+    Ok(rows.into_iter().map(to_event).collect())
+}
+
+/// The newest event's id, or `None` in an empty log.
+pub(super) async fn newest_event(conn: &mut Conn) -> Result<Option<EventId>> {
+    Ok(find!(conn, EventId, order_events::table.select(order_events::id).order(order_events::id.desc()).limit(1))?)
+}
+
+/// The newest `seq` of each order that exists.
+pub(super) async fn list_positions(conn: &mut Conn, ids: Vec<OrderId>) -> Result<Vec<(OrderId, i64)>> {
+    let query = orders::table.filter(orders::id.eq_any(ids)).select((orders::id, orders::seq));
+    Ok(load!(conn, (OrderId, i64), query)?)
+}
+
+/// A page of orders, newest change first.
+pub(super) async fn list_orders(
+    conn: &mut Conn,
+    company: Option<CompanyId>,
+    filter: Filter,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Order>> {
+    let rows = load!(conn, OrderRow, DB => {
+        let mut query = orders::table.select(orders::all_columns).into_boxed::<DB>();
+        if let Some(company) = company {
+            query = query.filter(orders::company_id.eq(company));
+        }
+        if !filter.statuses.is_empty() {
+            let codes: Vec<&'static str> = filter.statuses.iter().map(|status| status.code()).collect();
+            query = query.filter(orders::status.eq_any(codes));
+        }
+        if let Some(carrier) = filter.carrier {
+            query = query.filter(lower(orders::carrier).eq(carrier.to_lowercase()));
+        }
+        if let Some(since) = filter.updated_since {
+            query = query.filter(orders::updated_at.ge(At(since)));
+        }
+        if let Some(words) = filter.search {
+            let pattern = contains(&words);
+            query = query.filter(
+                lower(orders::number.nullable()).like(pattern.clone()).escape('!')
+                    .or(lower(orders::external_id).like(pattern.clone()).escape('!'))
+                    .or(lower(orders::tracking_number).like(pattern.clone()).escape('!'))
+                    .or(lower(orders::customer_name).like(pattern.clone()).escape('!'))
+                    .or(lower(orders::customer_email).like(pattern.clone()).escape('!'))
+                    .or(lower(orders::customer_phone).like(pattern).escape('!')),
+            );
+        }
+        if let Some(Cursor { at, id }) = after {
+            let earlier = orders::updated_at.lt(At(at));
+            query = query.filter(earlier.or(orders::updated_at.eq(At(at)).and(orders::id.lt(OrderId(id)))));
+        }
+        query.order((orders::updated_at.desc(), orders::id.desc())).limit(limit)
+    })?;
+    rows.into_iter().map(Order::try_from).collect()
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Lower case; on SQLite of ASCII letters only, which is what numbers, mail addresses and most names need.
+    fn lower(text: Nullable<Text>) -> Nullable<Text>;
+}
+
+/// The LIKE pattern for texts that contain the words, with `!` as the escape character.
+fn contains(words: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in words.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
