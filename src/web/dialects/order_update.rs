@@ -1,15 +1,15 @@
 //! `POST /api/update-order` of reference/004: its fields, its replies, its errors.
 
-use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::Data;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::{Error, Result};
 use crate::orders::{Advanced, Change, OrderRef, Orders, Reach, Status};
 use crate::web::auth::{Caller, UpdateOrder};
+use crate::web::body::Incoming;
 use crate::web::error::{PlainError, Problem};
-use crate::web::request_id;
 
 /// The request, as its clients send it. Fields it never had are passed over, as the earlier system did.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -92,18 +92,17 @@ impl From<Reach> for LiveView {
     request_body = UpdateOrderRequest,
     responses((status = 200, body = OrderUpdated), (status = 400, description = "`{\"error\": …}`: a field is missing or breaks a rule"),
         (status = 401, description = "`{\"error\": …}`: no good token"), (status = 403, description = "`{\"error\": …}`: the token lacks a permission"),
-        (status = 404, description = "`{\"error\": …}`: no such order"), (status = 500, description = "`{\"error\": …}`: server error")),
+        (status = 404, description = "`{\"error\": …}`: no such order"), (status = 413, description = "`{\"error\": …}`: the body is too large"), (status = 500, description = "`{\"error\": …}`: server error")),
     security(("bearer" = []), ("api_key" = []), ("query_token" = [])))]
 pub async fn update_order(
-    request: HttpRequest,
     caller: Result<Caller<UpdateOrder>, Problem>,
-    body: Result<Bytes, actix_web::Error>,
+    incoming: Incoming,
     orders: Data<Orders>,
 ) -> Result<HttpResponse, PlainError> {
     let caller = caller?;
-    let body = body.map_err(|_| Error::invalid("bad_body", "The request body could not be read or is too large"))?;
-    let (target, change) = read(&body)?;
-    let advanced = orders.advance(caller.actor(), target, change, request_id(&request)).await?;
+    let request_id = incoming.request_id();
+    let (target, change) = read(&incoming.bytes().await?)?;
+    let advanced = orders.advance(caller.actor(), target, change, request_id).await?;
     Ok(HttpResponse::Ok().json(reply(advanced, caller.token.name)))
 }
 
