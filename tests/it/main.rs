@@ -7,7 +7,10 @@
 
 mod app;
 mod bus;
+mod dialects;
+mod exchange;
 mod house;
 mod house_proof;
+mod rows;
 mod rust_source;
 mod two_instances;
