@@ -90,8 +90,9 @@ impl App {
             let parts = parts.clone();
             actix_web::App::new()
                 .configure(move |cfg| parts.configure(cfg))
-                .wrap(guard::cors(&origins))
                 .wrap(actix_web::middleware::from_fn(guard::watch))
+                // Outermost, so that a page elsewhere can also read that it must wait.
+                .wrap(guard::cors(&origins))
         };
         let settings = ServeSettings { workers: self.workers, ..ServeSettings::default() };
         let server = serve(factory, self.listener, &settings).map_err(Error::internal)?;
@@ -195,13 +196,20 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
     let metrics = Metrics::new();
     Ok(Parts {
         guard: guard(config, clock.clone(), &home, metrics.clone())?,
-        metrics,
         body_limit: BodyLimit(config.max_body),
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
         timeline,
         live,
-        orders: Orders::start(db.clone(), clock.clone(), announce, config.commit_group, config.commit_queue),
+        orders: Orders::start(
+            db.clone(),
+            clock.clone(),
+            announce,
+            metrics.clone(),
+            config.commit_group,
+            config.commit_queue,
+        ),
+        metrics,
         passes,
         jobs: Jobs::new(db.clone(), clock.clone()),
         pages: Pages::new(clock.clone())?,

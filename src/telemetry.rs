@@ -1,7 +1,7 @@
 //! What an instance says about itself: log lines without secrets, the span of a request, and its metrics.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -37,7 +37,8 @@ pub fn start(format: Format, filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|e| Error::invalid("bad_setting", format!("ORDERCAST_LOG cannot be read: {e}")))?;
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(Redacting(io::stderr));
+    let in_colour = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(in_colour).with_writer(Redacting(io::stderr));
     let started = match format {
         Format::Pretty => registry.with(lines.with_target(false)).try_init(),
         Format::Json => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
@@ -59,7 +60,8 @@ const HIDDEN: &str = "[hidden]";
 const MARKS: &[&str] =
     &["token=", "pass=", "password=", "secret=", "/track/", "/setup/", "bearer ", "oc_live_", "oc_test_"];
 
-/// The text without what is secret in it: `token=` and `pass=` values, the pass in `/track/{pass}`, bearer credentials,
+/// The text without what is secret in it: `token=` and `pass=` values, the pass in `/track/{pass}`, the
+/// key in `/setup/{key}`, bearer credentials,
 /// API tokens anywhere, and the password of a URL.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
@@ -153,31 +155,22 @@ pub struct RouteLabel {
 
 /// What came of a wish to change an order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct UpdateLabels {
-    /// The kind of party that asked: `admin`, `vendor`, `token`, `courier`, `system`.
-    pub actor: &'static str,
+pub struct OutcomeLabel {
     /// `changed`, `same` or `refused`.
     pub outcome: &'static str,
-}
-
-/// The type of an event.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct EventLabel {
-    /// `order_created`, `status_changed`, `details_changed`, `checkpoint`.
-    pub kind: &'static str,
 }
 
 /// How a client is connected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TransportLabel {
-    /// `websocket`, `socketio`, `sse` or `poll`.
+    /// `websocket`, `sse` or `poll`.
     pub transport: &'static str,
 }
 
 /// A state of things that are counted by state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StateLabel {
-    /// Jobs: `queued`, `dead`. Database connections: `open`, `idle`.
+    /// Jobs: `queued`, `dead`. Database connections: `used`, `max`.
     pub state: &'static str,
 }
 
@@ -190,15 +183,19 @@ pub struct Metrics {
     /// Seconds from a request's arrival to its answer's head.
     pub http_duration: Family<RouteLabel, Histogram, fn() -> Histogram>,
     /// Wishes to change an order.
-    pub updates: Family<UpdateLabels, Counter>,
+    pub updates: Family<OutcomeLabel, Counter>,
     /// Events written to the log.
-    pub events: Family<EventLabel, Counter>,
+    pub events: Counter,
     /// Live connections now.
     pub live_connections: Family<TransportLabel, Gauge>,
     /// Live messages handed to connections.
-    pub deliveries: Family<TransportLabel, Counter>,
+    pub deliveries: Counter,
     /// Times a slow reader fell behind and was sent back to the log.
     pub behind: Counter,
+    /// Live connections that were closed by us: slow, silent, revoked, over a limit, draining.
+    pub closed: Counter,
+    /// Holes found in what the bus brought, and filled from the log.
+    pub holes: Counter,
     /// Jobs by state.
     pub jobs: Family<StateLabel, Gauge>,
     /// 1 while messages flow between instances.
@@ -222,10 +219,12 @@ impl Metrics {
             http_requests: Family::default(),
             http_duration: Family::new_with_constructor(buckets),
             updates: Family::default(),
-            events: Family::default(),
+            events: Counter::default(),
             live_connections: Family::default(),
-            deliveries: Family::default(),
+            deliveries: Counter::default(),
             behind: Counter::default(),
+            closed: Counter::default(),
+            holes: Counter::default(),
             jobs: Family::default(),
             bus_up: Gauge::default(),
             db_pool: Family::default(),
@@ -244,6 +243,8 @@ impl Metrics {
         registry.register("live_connections", "Live connections now", m.live_connections.clone());
         registry.register("live_deliveries", "Live messages handed to connections", m.deliveries.clone());
         registry.register("live_behind", "Times a slow reader was sent back to the log", m.behind.clone());
+        registry.register("live_closed", "Live connections closed by this side", m.closed.clone());
+        registry.register("live_holes", "Holes in what the bus brought, filled from the log", m.holes.clone());
         registry.register("jobs", "Queued work", m.jobs.clone());
         registry.register("bus_up", "Whether messages flow between instances", m.bus_up.clone());
         registry.register("db_connections", "Database connections", m.db_pool.clone());
@@ -293,6 +294,7 @@ mod tests {
             ("GET /api/update-order?token=abc_-123&x=1", "GET /api/update-order?token=[hidden]&x=1"),
             ("/live/sse?since=4&pass=Qq-_9~", "/live/sse?since=4&pass=[hidden]"),
             ("https://t.example/track/Zm9v?lang=en", "https://t.example/track/[hidden]?lang=en"),
+            ("GET /setup/abc", "GET /setup/[hidden]"),
             ("Authorization: BEARER a.b.c, next", "Authorization: BEARER [hidden], next"),
             ("mail to smtp://u:p%40w@mail.example:587/x", "mail to smtp://u:[hidden]@mail.example:587/x"),
             ("redis://:p@w@h/0", "redis://:[hidden]@h/0"),

@@ -18,6 +18,7 @@ use super::model::{Event, OrderRef};
 use crate::base::{Actor, Clock, Error, Result};
 use crate::db::Db;
 use crate::db::group::{Grouped, Waiting};
+use crate::telemetry::{Metrics, OutcomeLabel};
 
 /// How many watching customers there were, and how many got the event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -48,10 +49,10 @@ type Answer = tokio::sync::oneshot::Sender<Outcomes>;
 impl Orders {
     /// Starts the committing and the announcing task. At most `most` changes share a transaction; at most `room` wait.
     #[must_use]
-    pub fn start(db: Db, clock: Clock, announce: Announce, most: usize, room: usize) -> Self {
+    pub fn start(db: Db, clock: Clock, announce: Announce, metrics: Metrics, most: usize, room: usize) -> Self {
         let runtime = db.runtime().clone();
         let (committed, to_announce) = mpsc::channel(64);
-        runtime.spawn(announce_all(to_announce, announce));
+        runtime.spawn(announce_all(to_announce, announce, metrics));
         let queue = Grouped::start(&runtime, room, most, move |group| {
             let (db, now, committed) = (db.clone(), clock.now(), committed.clone());
             Box::pin(async move {
@@ -119,8 +120,9 @@ impl Orders {
 
 /// Publishes groups one after the other, so that events of an order leave in the order of their numbers, and answers
 /// each caller as soon as it is known whom its events have reached.
-async fn announce_all(mut groups: mpsc::Receiver<Vec<(Outcomes, Answer)>>, announce: Announce) {
+async fn announce_all(mut groups: mpsc::Receiver<Vec<(Outcomes, Answer)>>, announce: Announce, metrics: Metrics) {
     while let Some(group) = groups.recv().await {
+        group.iter().for_each(|(outcomes, _)| count(&metrics, outcomes));
         let rows = group.iter().flat_map(|(outcomes, _)| outcomes.iter().flatten().flatten());
         let events = rows.filter_map(|advanced| advanced.event.clone()).collect::<Vec<_>>();
         let mut reaches = if events.is_empty() { Vec::new() } else { announce(events).await }.into_iter();
@@ -138,6 +140,23 @@ async fn announce_all(mut groups: mpsc::Receiver<Vec<(Outcomes, Answer)>>, annou
                 rows.zip(reaches).for_each(|(advanced, reach)| advanced.reach = reach);
                 reply(answer, outcomes);
             });
+        }
+    }
+}
+
+fn count(metrics: &Metrics, outcomes: &Outcomes) {
+    let count = |outcome| {
+        metrics.updates.get_or_create(&OutcomeLabel { outcome }).inc();
+    };
+    let Ok(rows) = outcomes else { return count("refused") };
+    for row in rows {
+        match row {
+            Ok(advanced) if advanced.event.is_some() => {
+                count("changed");
+                metrics.events.inc();
+            }
+            Ok(_) => count("same"),
+            Err(_) => count("refused"),
         }
     }
 }

@@ -152,6 +152,14 @@ pub async fn method_not_allowed(request: HttpRequest) -> Answer {
     Err(Error::invalid(WRONG_METHOD, message).into())
 }
 
+/// The answer to a path nobody serves.
+///
+/// # Errors
+/// Always `NotFound`, answered with 404.
+pub async fn nothing_here() -> Answer {
+    Err(Error::NotFound("Path").into())
+}
+
 /// The error with all its causes.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();

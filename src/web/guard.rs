@@ -257,6 +257,7 @@ fn is_guess(method: &Method, path: &str) -> bool {
     let path = path.trim_end_matches('/');
     method == Method::POST
         && (matches!(path, "/track" | "/api/v1/track/lookup" | "/login")
+            || path.starts_with("/setup/")
             || (path.starts_with("/track/") && path.ends_with("/renew")))
 }
 
@@ -270,7 +271,7 @@ fn is_tokened(path: &str) -> bool {
 fn refuse(request: &HttpRequest, retry_after: u64) -> HttpResponse {
     let (path, error) = (request.path(), base::Error::TooMany { retry_after });
     match request.app_data::<Data<Pages>>() {
-        Some(pages) if path == "/" || path.starts_with("/track") => {
+        Some(pages) if path == "/" || path.starts_with("/track") || path.starts_with("/setup/") => {
             trouble::reply(pages, Trouble::RateLimited(retry_after), path, &Wish::of(request))
         }
         _ if path.starts_with("/api/update-order") => PlainError(error).error_response(),

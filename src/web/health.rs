@@ -45,16 +45,20 @@ async fn gather(parts: &Parts) {
     connections("websocket", stats.websockets.load(Ordering::Relaxed));
     connections("sse", stats.streams.load(Ordering::Relaxed));
     connections("poll", stats.polls.load(Ordering::Relaxed));
-    let deliveries = metrics.deliveries.get_or_create(&TransportLabel { transport: "all" });
-    let delivered = stats.deliveries.load(Ordering::Relaxed);
-    deliveries.inc_by(delivered.saturating_sub(deliveries.get()));
-    let behind = stats.behind.load(Ordering::Relaxed);
-    metrics.behind.inc_by(behind.saturating_sub(metrics.behind.get()));
+    let counted = [
+        (&metrics.deliveries, &stats.deliveries),
+        (&metrics.behind, &stats.behind),
+        (&metrics.closed, &stats.closed),
+        (&metrics.holes, &stats.holes),
+    ];
+    for (counter, count) in counted {
+        counter.inner().store(count.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
     metrics.bus_up.set(i64::from(parts.bus.is_up()));
     let (used, all) = parts.db.load();
     let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
     metrics.db_pool.get_or_create(&StateLabel { state: "used" }).set(gauge(used));
-    metrics.db_pool.get_or_create(&StateLabel { state: "most" }).set(gauge(all));
+    metrics.db_pool.get_or_create(&StateLabel { state: "max" }).set(gauge(all));
     match parts.jobs.counts().await {
         Ok(counts) => {
             metrics.jobs.get_or_create(&StateLabel { state: "queued" }).set(counts.queued);

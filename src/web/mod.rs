@@ -22,7 +22,7 @@ pub mod track;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::web::{Data, ServiceConfig, get, post};
+use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, get, post, to};
 
 use crate::accounts::{Admins, Companies, Tokens};
 use crate::base::Clock;
@@ -74,6 +74,8 @@ impl Parts {
             .app_data(Data::new(self.admins.clone()))
             .app_data(Data::new(self.guard.clone()))
             .app_data(Data::new(self.body_limit))
+            .app_data(FormConfig::default().limit(self.body_limit.0))
+            .app_data(PayloadConfig::new(self.body_limit.0))
             .app_data(Data::new(self.clone()));
         cfg.route("/api/update-order", post().to(dialects::order_update::update_order))
             .route("/api/update-order/", post().to(dialects::order_update::update_order))
@@ -82,7 +84,8 @@ impl Parts {
             .route("/metrics", get().to(health::metrics))
             .configure(api::configure)
             .configure(pages::routes)
-            .configure(|cfg| live::configure(&self.live, cfg));
+            .configure(|cfg| live::configure(&self.live, cfg))
+            .default_service(to(error::nothing_here));
     }
 }
 
