@@ -12,5 +12,6 @@ mod exchange;
 mod house;
 mod house_proof;
 mod rows;
+mod readme;
 mod rust_source;
 mod two_instances;
