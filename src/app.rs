@@ -13,6 +13,7 @@ use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
 use crate::config::Config;
 use crate::db::Db;
+use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
 use crate::notify::{Mailer, Notify, mailer};
@@ -215,6 +216,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         pages: Pages::new(clock.clone())?,
         companies,
         home,
+        idempotency: Idempotency::new(db.clone(), clock.clone()),
         clock,
         bus,
         db,

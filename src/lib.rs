@@ -30,6 +30,7 @@ pub mod db;
 pub mod bus;
 pub mod audit;
 pub mod jobs;
+pub mod idempotency;
 pub mod accounts;
 pub mod orders;
 pub mod notify;

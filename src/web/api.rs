@@ -3,10 +3,12 @@
 //! The table is written once. Routes, the document and the test that compares them are all made of it, so that no
 //! endpoint can be served and not described.
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use utoipa::ToResponse;
 
 use super::error::ProblemView;
+use super::idempotency::carry_out_once;
 use super::{carriers, orders, tokens, track};
 
 /// One endpoint: method, path, operation id.
@@ -22,7 +24,8 @@ macro_rules! routes {
             $(cfg.service(
                 web::resource([$path, concat!($path, "/")])
                     $(.route(web::$method().to($($module)::+::$handler)))+
-                    .default_service(web::to(super::error::method_not_allowed)),
+                    .default_service(web::to(super::error::method_not_allowed))
+                    .wrap(from_fn(carry_out_once)),
             );)+
         }
 

@@ -11,6 +11,7 @@ pub mod dialects;
 pub mod error;
 pub mod guard;
 pub mod health;
+pub mod idempotency;
 pub mod live;
 pub mod orders;
 pub mod pages;
@@ -22,12 +23,14 @@ pub mod track;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, get, post, to};
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, get, post, resource, to};
 
 use crate::accounts::{Admins, Companies, Tokens};
 use crate::base::Clock;
 use crate::bus::Bus;
 use crate::db::Db;
+use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::orders::{Orders, Passes, Timeline};
@@ -53,6 +56,7 @@ pub struct Parts {
     pub pages: Pages,
     pub live: Live,
     pub home: PublicUrl,
+    pub idempotency: Idempotency,
     pub metrics: Metrics,
     pub guard: Guard,
     pub body_limit: BodyLimit,
@@ -71,14 +75,17 @@ impl Parts {
             .app_data(Data::new(self.jobs.clone()))
             .app_data(Data::new(self.pages.clone()))
             .app_data(Data::new(self.home.clone()))
+            .app_data(Data::new(self.idempotency.clone()))
             .app_data(Data::new(self.admins.clone()))
             .app_data(Data::new(self.guard.clone()))
             .app_data(Data::new(self.body_limit))
             .app_data(FormConfig::default().limit(self.body_limit.0))
             .app_data(PayloadConfig::new(self.body_limit.0))
             .app_data(Data::new(self.clone()));
-        cfg.route("/api/update-order", post().to(dialects::order_update::update_order))
-            .route("/api/update-order/", post().to(dialects::order_update::update_order))
+        let update_order = resource(["/api/update-order", "/api/update-order/"])
+            .route(post().to(dialects::order_update::update_order))
+            .wrap(from_fn(idempotency::carry_out_once));
+        cfg.service(update_order)
             .route("/healthz", get().to(health::healthz))
             .route("/readyz", get().to(health::readyz))
             .route("/metrics", get().to(health::metrics))
