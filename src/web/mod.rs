@@ -8,6 +8,7 @@ pub mod body;
 pub mod carriers;
 pub mod client;
 pub mod dialects;
+pub mod docs;
 pub mod error;
 pub mod guard;
 pub mod health;
@@ -90,6 +91,7 @@ impl Parts {
             .route("/readyz", get().to(health::readyz))
             .route("/metrics", get().to(health::metrics))
             .configure(api::configure)
+            .configure(docs::configure)
             .configure(pages::routes)
             .configure(|cfg| live::configure(&self.live, cfg))
             .default_service(to(error::nothing_here));

@@ -1,0 +1,50 @@
+//! What the OpenAPI document says of endpoints outside the canonical table: live transports and health.
+#![expect(dead_code, reason = "each function only carries the description of an endpoint that is served elsewhere")]
+
+use crate::web::error::ProblemView;
+use crate::web::track::TrackedView;
+
+/// Opens a WebSocket with subprotocol `ordercast.v1`. Its messages: `/api/v1/docs/asyncapi.yaml`.
+#[utoipa::path(get, path = "/live/ws", tag = "Live", operation_id = "open_socket",
+    responses((status = 101, description = "The connection speaks WebSocket from now on"),
+        (status = 400, description = "`bad_handshake`", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "This instance takes no more connections", body = ProblemView, content_type = "application/problem+json")),
+    security((), ("pass" = []), ("bearer" = ["orders:read"]), ("query_token" = [])))]
+fn open_socket() {}
+
+/// Streams an order as server-sent events: first `snapshot`, then one `order` per event, with `id: seq`.
+#[utoipa::path(get, path = "/live/sse", tag = "Live", operation_id = "open_stream",
+    params(("pass" = Option<String>, Query, description = "The tracking pass, when it is not in the Authorization header"),
+        ("since" = Option<i64>, Query, minimum = 0, description = "Replay every event after this number"),
+        ("Last-Event-ID" = Option<i64>, Header, description = "As `since`, and wins over it")),
+    responses((status = 200, description = "The stream; a comment line every 20 s", body = String, content_type = "text/event-stream"),
+        (status = 404, response = crate::web::api::NotFound),
+        (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
+    security((), ("pass" = [])))]
+fn open_stream() {}
+
+/// Answers at once when something happened after `since`, else with the next event or after `wait` seconds.
+#[utoipa::path(get, path = "/live/poll", tag = "Live", operation_id = "poll_order",
+    params(("pass" = Option<String>, Query, description = "The tracking pass, when it is not in the Authorization header"),
+        ("since" = Option<i64>, Query, minimum = 0, description = "The newest event known to the caller"),
+        ("wait" = Option<u8>, Query, minimum = 0, maximum = 55, description = "Seconds to wait; 25 when left out")),
+    responses((status = 200, description = "The order now, and the events after `since`", body = TrackedView),
+        (status = 404, response = crate::web::api::NotFound),
+        (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
+    security((), ("pass" = [])))]
+fn poll_order() {}
+
+/// Says that the process runs.
+#[utoipa::path(get, path = "/healthz", tag = "Health", operation_id = "healthz", security(()),
+    responses((status = 200, description = "It runs")))]
+fn healthz() {}
+
+/// Says whether the instance can serve.
+#[utoipa::path(get, path = "/readyz", tag = "Health", operation_id = "readyz", security(()),
+    responses((status = 200, description = "It can"), (status = 503, description = "The database does not answer")))]
+fn readyz() {}
+
+/// The operations above.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(open_socket, open_stream, poll_order, healthz, readyz))]
+pub struct Described;
