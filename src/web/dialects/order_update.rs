@@ -90,7 +90,7 @@ impl From<Reach> for LiveView {
 /// Updates the status of an order.
 #[utoipa::path(post, path = "/api/update-order", tag = "Orders (reference/004)", operation_id = "update_order",
     request_body = UpdateOrderRequest,
-    responses((status = 200, body = OrderUpdated), (status = 400, description = "`{\"error\": …}`: a field is missing or breaks a rule"),
+    responses((status = 200, description = "The order after the update", body = OrderUpdated), (status = 400, description = "`{\"error\": …}`: a field is missing or breaks a rule"),
         (status = 401, description = "`{\"error\": …}`: no good token"), (status = 403, description = "`{\"error\": …}`: the token lacks a permission"),
         (status = 404, description = "`{\"error\": …}`: no such order"), (status = 413, description = "`{\"error\": …}`: the body is too large"), (status = 500, description = "`{\"error\": …}`: server error")),
     security(("bearer" = []), ("api_key" = []), ("query_token" = [])))]
