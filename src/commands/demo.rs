@@ -1,5 +1,6 @@
 //! `ordercast demo`: a shop, a few orders, and a simulated courier that moves them every few seconds.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +9,7 @@ use ordercast::base::{Actor, Clock, Error, Money, Result};
 use ordercast::config::Config;
 use ordercast::orders::{Change, Customer, Estimate, Item, NewOrder, OrderRef, Status};
 use ordercast::web::Parts;
+use ordercast::web::pages::demo_shop;
 
 const COURIER: Actor = Actor::System("demo courier");
 
@@ -27,6 +29,11 @@ pub async fn run(mut config: Config, every: Duration) -> Result<()> {
     if config.shop_name == "My shop" {
         config.shop_name = "Juniper & Co.".into();
     }
+    let shop = TcpListener::bind((config.bind.ip(), config.bind.port().checked_add(1).unwrap_or(0)))
+        .or_else(|_| TcpListener::bind((config.bind.ip(), 0)))
+        .map_err(Error::internal)?;
+    let shop_origin = format!("http://{}", shop.local_addr().map_err(Error::internal)?);
+    config.allowed_origins.push(shop_origin.clone());
     let app = App::build(config.clone(), Clock::System).await?;
     let parts = app.parts.clone();
     let orders = vec![place(&parts, 0).await?, place(&parts, 1).await?, place(&parts, 2).await?];
@@ -35,6 +42,8 @@ pub async fn run(mut config: Config, every: Duration) -> Result<()> {
     println!("Ordercast listens on {base}");
     parts.pages.show_demo(format!("/track/{pass}"));
     println!("Open this page and watch it change by itself: {base}/track/{pass}");
+    println!("The same order embedded in a shop on another origin: {shop_origin}");
+    tokio::spawn(demo_shop::serve(parts.pages.clone(), shop, base, pass));
     tokio::spawn(drive(parts, orders, every));
     app.run().await
 }

@@ -1,13 +1,31 @@
 //! A shop of someone else's for the demo: a page on another origin that embeds the widget, as a merchant would.
 
-use actix_web::HttpResponse;
+use std::net::TcpListener;
+
 use actix_web::http::header;
+use actix_web::web::get;
+use actix_web::{App, HttpResponse, HttpServer};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::{Pages, widget};
+use crate::base::{Error, Result};
+
+/// Serves the shop on an address of its own until the process ends. `server` and `pass` as for [`reply`].
+///
+/// # Errors
+/// `Internal` when the server fails.
+pub async fn serve(pages: Pages, listener: TcpListener, server: String, pass: String) -> Result<()> {
+    let shop = HttpServer::new(move || {
+        let (pages, server, pass) = (pages.clone(), server.clone(), pass.clone());
+        let page = move || std::future::ready(reply(&pages, &server, &pass));
+        App::new().route("/", get().to(page))
+    });
+    let shop = shop.workers(1).disable_signals().listen(listener).map_err(Error::internal)?;
+    shop.run().await.map_err(Error::internal)
+}
 
 /// Sends the shop's page. `server` is the origin of the tracker (`http://127.0.0.1:8080`), `pass` the credential of the
 /// order it shows.
