@@ -99,7 +99,7 @@ impl App {
         let server = serve(factory, self.listener, &settings).map_err(Error::internal)?;
         let handle = server.handle();
         let stopping = CancellationToken::new();
-        let work = background::start(self.worker, &stopping);
+        let work = background::start(self.worker, self.parts.idempotency.clone(), &stopping);
         let live = self.parts.live.clone();
         tokio::spawn(async move {
             stop.await;

@@ -1,4 +1,4 @@
-//! Everything that happens unasked: the work of the queue.
+//! Everything that happens unasked: the work of the queue, and clearing away what is spent.
 //!
 //! What is here: when things are done. What is not: what is done (`notify`, `jobs`), and the live part's own timers
 //! (`live`), which belong to its connections.
@@ -10,17 +10,24 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::idempotency::Idempotency;
 pub use jobs::Worker;
 
 /// How often the queue is looked at when nothing wakes it.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often replies whose day is over are cleared away.
+const SWEEP: Duration = Duration::from_secs(600);
 
 /// Starts the tasks; they end soon after `stop`, each after the piece of work it is at.
-pub fn start(worker: Worker, stop: &CancellationToken) -> TaskTracker {
+pub fn start(worker: Worker, replies: Idempotency, stop: &CancellationToken) -> TaskTracker {
     let tasks = TaskTracker::new();
     tasks.spawn(every(LOOK, stop.clone(), move || {
         let worker = worker.clone();
         async move { worker.run_due().await.map(drop) }
+    }));
+    tasks.spawn(every(SWEEP, stop.clone(), move || {
+        let replies = replies.clone();
+        async move { replies.sweep().await.map(drop) }
     }));
     tasks.close();
     tasks
