@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::access::{Caller, Credential, Grant};
 use super::feed::FeedSub;
 use super::frame;
-use super::hub::Sub;
+use super::member::Sub;
 use super::link::Link;
 use super::protocol::Close;
 use super::session::Session;

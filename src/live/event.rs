@@ -142,9 +142,13 @@ mod tests {
             b"id: 42\nevent: order\ndata: {\"seq\":42,\"type\":\"status_changed\"}\n\n"
         );
         let socket = packet.frame(Wire::Socket);
-        let json: serde_json::Value = serde_json::from_slice(&socket[4..]).unwrap();
+        let payload = |frame: &Bytes| -> serde_json::Value {
+            let at = frame.iter().position(|byte| *byte == b'{').unwrap();
+            serde_json::from_slice(&frame[at..]).unwrap()
+        };
+        let json = payload(&socket);
         assert_eq!((&json["type"], &json["event"]["seq"]), (&"event".into(), &42.into()));
-        let feed: serde_json::Value = serde_json::from_slice(&packet.frame(Wire::Feed)[4..]).unwrap();
+        let feed = payload(&packet.frame(Wire::Feed));
         assert_eq!((&feed["feed"], &feed["number"]), (&"orders".into(), &"MB1031".into()));
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::event::{Packet, Wire};
-use super::hub::{Delivery, Next};
+use super::member::{Delivery, Next};
 use super::link::{Link, Pushed};
 use super::resume::Catch;
 use crate::base::id::{CompanyId, EventId};

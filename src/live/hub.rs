@@ -12,102 +12,18 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::event::{Packet, Wire};
+use super::fanout::{Job, clamp, join};
 use super::link::{Link, Pushed};
+use super::member::{Delivery, Next, Sub};
 use super::resume::{Catch, merge};
 use crate::base::id::OrderId;
 use crate::orders::Event;
 
 /// Deliveries between two looks at everything else.
 pub const SLICE: usize = 256;
-
-/// Most bytes joined into one write.
-const JOIN_BYTES: usize = 64 * 1024;
-
-/// One connection in one room.
-pub struct Sub {
-    /// The order watched.
-    pub order: OrderId,
-    /// The way to the connection.
-    pub link: Rc<Link>,
-    wire: Wire,
-    position: Cell<i64>,
-    catch: RefCell<Option<Box<Catch<Arc<Packet>>>>>,
-    slot: Cell<usize>,
-}
-
-impl Sub {
-    /// The last `seq` this connection was given (or knew when it came).
-    #[must_use]
-    pub fn position(&self) -> i64 {
-        self.position.get()
-    }
-
-    /// Moves on to `seq` without sending: the connection got everything up to it in another form.
-    pub fn skip_to(&self, seq: i64) {
-        self.position.set(seq);
-    }
-
-    /// Whether it reads the log, or must, before it is live.
-    #[must_use]
-    pub fn is_catching_up(&self) -> bool {
-        self.catch.borrow().is_some()
-    }
-
-    /// Claims the one reading of the log this member may have under way; `false` when there is one, or it is live.
-    #[must_use]
-    pub fn start_reading(&self) -> bool {
-        match &mut *self.catch.borrow_mut() {
-            Some(catch) if !catch.reading => {
-                catch.reading = true;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Gives the claim back after a reading failed.
-    pub fn stop_reading(&self) {
-        if let Some(catch) = &mut *self.catch.borrow_mut() {
-            catch.reading = false;
-        }
-    }
-
-    fn fall_behind(&self) {
-        *self.catch.borrow_mut() = Some(Box::default());
-    }
-}
-
-/// What a member must do after a piece of its history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// It is live.
-    Live,
-    /// Read the log again, from its position.
-    Read,
-    /// Wait until the connection has drained, then read again.
-    Drain,
-}
-
-/// How many connections a room had and how many of them were given an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Members of the room.
-    pub watchers: u32,
-    /// Members that were given the event now, not counting those that read it from the log later.
-    pub delivered: u32,
-    /// Bytes handed over.
-    pub bytes: u64,
-}
-
-struct Job {
-    packets: Vec<Arc<Packet>>,
-    joined: [Option<Bytes>; 2],
-    cursor: usize,
-    done: Vec<Delivery>,
-}
 
 #[derive(Default)]
 struct Room {
@@ -119,15 +35,33 @@ struct Room {
 }
 
 /// The rooms of one worker.
-#[derive(Default)]
 pub struct Hub {
+    slice: usize,
     rooms: RefCell<HashMap<OrderId, Room>>,
     turns: RefCell<VecDeque<OrderId>>,
     holes: RefCell<Vec<OrderId>>,
     behind: Cell<u64>,
 }
 
+impl Default for Hub {
+    fn default() -> Self {
+        Self::with_slice(SLICE)
+    }
+}
+
 impl Hub {
+    /// Rooms whose members are served `slice` at a time.
+    #[must_use]
+    pub fn with_slice(slice: usize) -> Self {
+        Self {
+            slice,
+            rooms: RefCell::default(),
+            turns: RefCell::default(),
+            holes: RefCell::default(),
+            behind: Cell::new(0),
+        }
+    }
+
     /// Puts a connection into an order's room, catching up from `position`: from now on nothing is missed.
     /// With [`Wire::Nudge`] it is live at once and only woken.
     pub fn join(&self, order: OrderId, link: Rc<Link>, wire: Wire, position: i64) -> Rc<Sub> {
@@ -171,7 +105,7 @@ impl Hub {
         let mut rooms = self.rooms.borrow_mut();
         let Some(room) = rooms.get_mut(&packet.event.order) else { return Some(Delivery::default()) };
         room.top = room.top.max(packet.event.seq);
-        if room.members.len() > SLICE || room.job.is_some() || !room.waiting.is_empty() {
+        if room.members.len() > self.slice || room.job.is_some() || !room.waiting.is_empty() {
             room.waiting.push_back(Arc::clone(packet));
             if room.job.is_none() && room.waiting.len() == 1 {
                 self.turns.borrow_mut().push_back(packet.event.order);
@@ -196,7 +130,7 @@ impl Hub {
         let mut job = room.job.take().unwrap_or_else(|| Job::gather(&mut room.waiting, room.members.len()));
         let mut hole = false;
         let end = job.cursor.min(room.members.len());
-        let start = end.saturating_sub(SLICE);
+        let start = end.saturating_sub(self.slice);
         for member in room.members.get(start..end).unwrap_or_default().iter().rev() {
             self.offer_all(member, &mut job, &mut hole);
         }
@@ -381,62 +315,6 @@ impl Hub {
     pub fn watchers(&self, order: OrderId) -> usize {
         self.rooms.borrow().get(&order).map_or(0, |room| room.members.len())
     }
-}
-
-impl Job {
-    fn gather(waiting: &mut VecDeque<Arc<Packet>>, members: usize) -> Self {
-        let mut packets: Vec<Arc<Packet>> = Vec::new();
-        let mut bytes = 0;
-        while let Some(packet) = waiting.front() {
-            let follows = packets.last().is_none_or(|last| packet.event.seq == last.event.seq + 1);
-            bytes += packet.event.body.len() + 160;
-            if !packets.is_empty() && (!follows || bytes > JOIN_BYTES) {
-                break;
-            }
-            packets.extend(waiting.pop_front());
-        }
-        let done = vec![Delivery { watchers: clamp(members), ..Delivery::default() }; packets.len()];
-        Self { packets, joined: [None, None], cursor: members, done }
-    }
-
-    fn joined(&mut self, wire: Wire) -> Option<Bytes> {
-        let slot = match wire {
-            Wire::Socket => 0,
-            Wire::Stream => 1,
-            Wire::Feed | Wire::Nudge => return None,
-        };
-        let packets = &self.packets;
-        let slot = self.joined.get_mut(slot)?;
-        Some(slot.get_or_insert_with(|| join(None, packets, wire).0).clone())
-    }
-}
-
-/// Joins the lead and as many frames as fit into one piece (at least one frame when there is no lead).
-fn join(lead: Option<&Bytes>, packets: &[Arc<Packet>], wire: Wire) -> (Bytes, usize) {
-    if let (None, [only]) = (lead, packets) {
-        return (only.frame(wire), 1);
-    }
-    let mut piece = BytesMut::new();
-    piece.extend_from_slice(lead.map_or(&[], |lead| lead));
-    let mut taken = 0;
-    for packet in packets {
-        let full = packet.with_frame(wire, |frame| {
-            let full = !piece.is_empty() && piece.len() + frame.len() > JOIN_BYTES;
-            if !full {
-                piece.extend_from_slice(frame);
-            }
-            full
-        });
-        if full {
-            break;
-        }
-        taken += 1;
-    }
-    (piece.freeze(), taken)
-}
-
-fn clamp(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Events as the hub takes them.

@@ -1,6 +1,5 @@
 //! The instance: publishes to the bus, hears it, and hands what it hears to the workers that have watchers.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -8,61 +7,54 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::access::Access;
-use super::event::Packet;
-use super::feed::{OVERLAP_MS, Window, earlier};
-use super::presence::{News, Presence};
-use super::reach::{self, Reaches};
+use super::feed::Window;
+use super::presence::Presence;
+use super::reach::Reaches;
 use super::settings::LiveSettings;
 use super::stats::Stats;
-use super::topics::{FEED, PRESENCE, Place, Topics, order_topic};
-use super::worker::{Mailbox, Order, Push};
-use super::{frame, protocol};
+use super::topics::{PRESENCE, Topics};
+use super::worker::{Mailbox, Order};
 use crate::base::id::{CompanyId, EventId, InstanceId};
-use crate::base::{Clock, Result};
+use crate::base::Clock;
 use crate::bus::{Bus, Listener, Topic};
-use crate::orders::{Event, Reach, Timeline};
+use crate::orders::Timeline;
 
 /// Workers an instance can have: one bit each.
-const WORKERS: usize = 64;
+pub(super) const WORKERS: usize = 64;
 /// Messages that may wait for the bus: receipts and presence. More are dropped; they only count.
 const OUTGOING: usize = 4096;
 /// Feed events remembered to drop repeats.
 const REMEMBERED: usize = 64 * 1024;
-/// Events of the feed read at once.
-const PAGE: usize = 500;
-/// How far back revocations are looked for: longer than a transaction takes, with room for instances' clocks.
-const REVOKED_OVERLAP: SignedDuration = SignedDuration::from_secs(5);
-
-struct FeedState {
-    given: Window,
-    position: EventId,
+pub(super) struct FeedState {
+    pub(super) given: Window,
+    pub(super) position: EventId,
 }
 
-struct Shared {
-    settings: LiveSettings,
-    instance: InstanceId,
-    clock: Clock,
-    bus: Arc<dyn Bus>,
-    timeline: Timeline,
-    access: Access,
-    topics: Arc<Topics>,
-    reaches: Reaches,
-    presence: Presence,
-    stats: Stats,
-    workers: RwLock<Vec<Option<Mailbox>>>,
-    feed: Mutex<FeedState>,
-    outgoing: mpsc::Sender<(Topic, Bytes)>,
-    draining: AtomicBool,
+pub(super) struct Shared {
+    pub(super) settings: LiveSettings,
+    pub(super) instance: InstanceId,
+    pub(super) clock: Clock,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) timeline: Timeline,
+    pub(super) access: Access,
+    pub(super) topics: Arc<Topics>,
+    pub(super) reaches: Reaches,
+    pub(super) presence: Presence,
+    pub(super) stats: Stats,
+    pub(super) workers: RwLock<Vec<Option<Mailbox>>>,
+    pub(super) feed: Mutex<FeedState>,
+    pub(super) outgoing: mpsc::Sender<(Topic, Bytes)>,
+    pub(super) draining: AtomicBool,
 }
 
 /// The live part of one instance. Cheap to clone.
 #[derive(Clone)]
-pub struct Live(Arc<Shared>);
+pub struct Live(pub(super) Arc<Shared>);
 
 /// What the bus holds: weak, or bus and instance would keep each other for ever.
 struct Ear(Weak<Shared>);
@@ -83,7 +75,8 @@ impl Listener for Ear {
     }
 }
 
-fn reply_topic(instance: InstanceId) -> Topic {
+/// The topic on which an instance gets receipts.
+pub(super) fn reply_topic(instance: InstanceId) -> Topic {
     format!("reply:{instance}").into()
 }
 
@@ -161,147 +154,6 @@ impl Live {
         });
     }
 
-    /// Publishes committed events, in this order. Resolves when they are on their way; each inner future when it is
-    /// known whom the event has reached. Fits `orders::Announce`.
-    pub async fn publish(&self, events: Vec<Event>) -> Vec<BoxFuture<'static, Reach>> {
-        let mut messages = Vec::with_capacity(events.len() * 2);
-        let mut answers = Vec::with_capacity(events.len());
-        for event in &events {
-            let payload = Packet::to_bus(event, self.0.instance);
-            messages.push((order_topic(event.order), payload.clone()));
-            messages.push((FEED.into(), payload));
-            answers.push((event.id, self.0.reaches.open(event.id)));
-        }
-        let sent = self.0.bus.publish(messages).await;
-        let instances = sent.unwrap_or_else(|error| {
-            tracing::warn!(%error, "events could not be published; watchers get them from the log");
-            Vec::new()
-        });
-        for (event, sent) in events.iter().zip(instances.chunks(2)) {
-            self.0.reaches.expect(event.id, sent.first().copied().unwrap_or(0));
-        }
-        let wait = if instances.is_empty() { Duration::ZERO } else { self.settings().reach_wait };
-        let follow = |(event, answer)| {
-            let live = self.clone();
-            async move {
-                match tokio::time::timeout(wait, answer).await {
-                    Ok(Ok(reach)) => reach,
-                    _ => live.0.reaches.give_up(event),
-                }
-            }
-            .boxed()
-        };
-        answers.into_iter().map(follow).collect()
-    }
-
-    fn hear(&self, topic: &str, payload: &Bytes) {
-        if topic == FEED {
-            match Packet::from_bus(payload) {
-                Some(packet) => self.give_feed(packet),
-                None => tracing::warn!("a message of the feed could not be read"),
-            }
-        } else if topic == PRESENCE {
-            match serde_json::from_slice(payload) {
-                Ok(told) => self.tell_consoles(self.0.presence.hear(told)),
-                Err(error) => tracing::warn!(%error, "a presence message could not be read"),
-            }
-        } else if topic.starts_with("reply:") {
-            if let Some((event, watchers, delivered)) = reach::from_bus(payload) {
-                self.0.reaches.receipt(event, watchers, delivered);
-            }
-        } else if let Some(packet) = Packet::from_bus(payload) {
-            self.give_room(packet);
-        } else {
-            tracing::warn!("a live message could not be read");
-        }
-    }
-
-    fn give_room(&self, packet: Packet) {
-        let workers = self.0.topics.workers(Place::Order(packet.event.order));
-        packet.tally.expect(workers.count_ones());
-        if workers == 0 {
-            self.confirm(&packet, 0, 0);
-            return;
-        }
-        let packet = Arc::new(packet);
-        self.push(
-            workers,
-            || Push::Room(Arc::clone(&packet)),
-            || {
-                if let Some((watchers, delivered)) = packet.tally.add(0, 0) {
-                    self.confirm(&packet, watchers, delivered);
-                }
-            },
-        );
-    }
-
-    fn give_feed(&self, packet: Packet) {
-        {
-            let mut feed = self.feed();
-            if !feed.given.insert(packet.event.id) {
-                return;
-            }
-            feed.position = feed.position.max(packet.event.id);
-        }
-        let packet = Arc::new(packet);
-        self.push(self.0.topics.workers(Place::Feed), || Push::Feed(Arc::clone(&packet)), || {});
-    }
-
-    fn push(&self, workers: u64, push: impl Fn() -> Push, dropped: impl Fn()) {
-        let mailboxes = self.0.workers.read().unwrap_or_else(PoisonError::into_inner);
-        for index in (0..WORKERS).filter(|index| workers & (1 << index) != 0) {
-            let Some(Some(mailbox)) = mailboxes.get(index) else {
-                dropped();
-                continue;
-            };
-            if mailbox.pushes.try_send(push()).is_err() {
-                Stats::count(&self.0.stats.overflows);
-                mailbox.lost.store(true, Ordering::Release);
-                dropped();
-            }
-        }
-    }
-
-    fn order(&self, order: impl Fn() -> Order) {
-        let mailboxes = self.0.workers.read().unwrap_or_else(PoisonError::into_inner);
-        for mailbox in mailboxes.iter().flatten() {
-            // A worker that is gone has nothing left to do.
-            mailbox.orders.send(order()).unwrap_or_default();
-        }
-    }
-
-    /// Every worker of this instance has delivered the event: tell whoever published it, and the consoles.
-    pub(super) fn confirm(&self, packet: &Packet, watchers: u32, delivered: u32) {
-        let event = &packet.event;
-        if delivered > 0 {
-            self.0.presence.delivered(event.order, event.company, event.seq, u64::from(delivered));
-        }
-        if packet.origin == self.0.instance {
-            self.0.reaches.receipt(event.id, watchers, delivered);
-        } else if !packet.origin.0.is_nil() {
-            self.send(reply_topic(packet.origin), reach::to_bus(event.id, watchers, delivered));
-        }
-    }
-
-    fn send(&self, topic: Topic, payload: Bytes) {
-        // Receipts and presence only count: under a flood they may be dropped.
-        self.0.outgoing.try_send((topic, payload)).unwrap_or_default();
-    }
-
-    fn tell_consoles(&self, news: Vec<News>) {
-        let workers = self.0.topics.workers(Place::Feed);
-        for news in news {
-            let (company, text) = match news {
-                News::Watchers(order, company, count) => (company, protocol::watchers(order, count)),
-                News::Receipt { order, company, seq, delivered, seen } => {
-                    (company, protocol::receipt(order, seq, delivered, seen))
-                }
-            };
-            let frame = frame::text(&text);
-            self.push(workers, || Push::Console(company, frame.clone()), || {});
-        }
-    }
-
     fn tell_presence(&self) {
         for told in self.0.presence.batch() {
             match serde_json::to_vec(&told) {
@@ -313,69 +165,13 @@ impl Live {
 
     fn beat(&self) {
         self.0.presence.beat();
-        self.tell_consoles(self.0.presence.bury(self.settings().instance_dead));
+        self.tell_consoles(self.0.presence.bury(self.settings().instance_dead, Instant::now()));
     }
 
     fn sweep(&self) {
         if self.0.topics.sweep(self.settings().leave_after) {
             self.0.presence.forget();
         }
-    }
-
-    /// A console joined the feed, the instance's `first` or not.
-    pub(super) fn feed_joined(&self, first: bool, position: EventId) {
-        if first {
-            self.feed().position = position;
-            self.0.presence.ask();
-        }
-    }
-
-    /// Reads what the feed may have missed on the bus.
-    async fn check_feed(&self) {
-        if self.0.topics.workers(Place::Feed) == 0 {
-            return;
-        }
-        let mut from = earlier(self.feed().position, OVERLAP_MS);
-        loop {
-            match self.timeline().feed_since(None, from, PAGE).await {
-                Ok(events) => {
-                    let complete = events.len() < PAGE;
-                    from = events.last().map_or(from, |last| last.id);
-                    events.into_iter().for_each(|event| self.give_feed(Packet::new(event)));
-                    if complete {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the feed could not be compared with the log");
-                    return;
-                }
-            }
-        }
-    }
-
-    async fn look_for_revoked(&self, since: &Mutex<Timestamp>) {
-        let now = self.clock().now();
-        if self.0.stats.connections() > 0 {
-            let from = *since.lock().unwrap_or_else(PoisonError::into_inner);
-            match self.find_revoked(from).await {
-                Ok(revoked) if revoked.is_empty() => {}
-                Ok(revoked) => {
-                    let revoked = Arc::new(revoked);
-                    self.order(|| Order::Revoked(Arc::clone(&revoked)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "revoked credentials could not be read");
-                    return;
-                }
-            }
-        }
-        *since.lock().unwrap_or_else(PoisonError::into_inner) = now;
-    }
-
-    async fn find_revoked(&self, from: Timestamp) -> Result<HashSet<super::access::Credential>> {
-        let from = from.saturating_sub(REVOKED_OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH);
-        Ok(self.0.access.revoked_since(from).await?.into_iter().collect())
     }
 
     /// Stops taking connections and closes those there are, each at a random time inside the drain window.
@@ -423,7 +219,7 @@ impl Live {
         }
     }
 
-    fn feed(&self) -> MutexGuard<'_, FeedState> {
+    pub(super) fn feed(&self) -> MutexGuard<'_, FeedState> {
         self.0.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -12,12 +12,17 @@
 
 pub mod access;
 pub mod conn;
+mod delivery;
 pub mod event;
+mod fanout;
 pub mod feed;
 pub mod frame;
 pub mod hub;
+#[cfg(test)]
+mod hub_proof;
 mod instance;
 pub mod link;
+pub mod member;
 pub mod plain;
 pub mod presence;
 pub mod protocol;
@@ -25,6 +30,7 @@ pub mod reach;
 mod reading;
 mod requests;
 pub mod resume;
+mod revocation;
 pub mod session;
 pub mod settings;
 pub mod stats;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use super::access::Grant;
 use super::conn::Conn;
-use super::hub::{Next, packets};
+use super::hub::packets;
+use super::member::Next;
 use super::protocol::Problem;
 use super::requests::Watch;
 use super::worker::Worker;

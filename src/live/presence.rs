@@ -168,7 +168,7 @@ impl Presence {
     }
 
     /// Takes what an instance told (this one included, by the bus) and says what consoles must learn.
-    pub fn hear(&self, told: Told) -> Vec<News> {
+    pub fn hear(&self, told: Told, now: Instant) -> Vec<News> {
         if told.ask {
             lock(&self.own).full = true;
         }
@@ -177,8 +177,8 @@ impl Presence {
         let other = others
             .instances
             .entry(told.instance)
-            .or_insert_with(|| Other { heard: Instant::now(), counts: HashMap::new() });
-        other.heard = Instant::now();
+            .or_insert_with(|| Other { heard: now, counts: HashMap::new() });
+        other.heard = now;
         if told.fresh {
             changed.extend(other.counts.drain().map(|(order, (company, _))| (order, company)));
         }
@@ -203,10 +203,10 @@ impl Presence {
     }
 
     /// Forgets instances that were silent for `dead`; says what consoles must learn.
-    pub fn bury(&self, dead: Duration) -> Vec<News> {
+    pub fn bury(&self, dead: Duration, now: Instant) -> Vec<News> {
         let mut others = lock(&self.others);
         let gone: Vec<Other> =
-            others.instances.extract_if(|_, other| other.heard.elapsed() >= dead).map(|(_, other)| other).collect();
+            others.instances.extract_if(|_, other| now.duration_since(other.heard) >= dead).map(|(_, other)| other).collect();
         let orders = gone.iter().flat_map(|other| other.counts.iter().map(|(order, (company, _))| (*order, *company)));
         orders.map(|(order, company)| News::Watchers(order, company, others.total(order))).collect()
     }
@@ -257,12 +257,16 @@ mod tests {
     use super::*;
 
     fn pass_on(from: &Presence, to: &Presence) -> Vec<News> {
-        let through_json = |told: Told| serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
-        from.batch().into_iter().flat_map(|told| to.hear(through_json(told))).collect()
+        pass_on_at(from, to, Instant::now())
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn counts_are_added_up_over_instances_and_a_dead_one_no_longer_counts() {
+    fn pass_on_at(from: &Presence, to: &Presence, now: Instant) -> Vec<News> {
+        let through_json = |told: Told| serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
+        from.batch().into_iter().flat_map(|told| to.hear(through_json(told), now)).collect()
+    }
+
+    #[test]
+    fn counts_are_added_up_over_instances_and_a_dead_one_no_longer_counts() {
         let (here, there) = (Presence::new(InstanceId::new()), Presence::new(InstanceId::new()));
         let (order, company) = (OrderId::new(), CompanyId::new());
         here.watch(order, company, true);
@@ -271,11 +275,12 @@ mod tests {
         assert_eq!(pass_on(&here, &here), [News::Watchers(order, company, 1)]);
         assert_eq!(pass_on(&there, &here), [News::Watchers(order, company, 3)]);
         assert!(here.batch().is_empty(), "nothing changed, nothing told");
-        tokio::time::advance(Duration::from_secs(10)).await;
+        let later = |seconds| Instant::now() + Duration::from_secs(seconds);
         here.beat();
-        assert_eq!(pass_on(&here, &here), []);
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(here.bury(Duration::from_secs(15)), [News::Watchers(order, company, 1)]);
+        assert_eq!(pass_on_at(&here, &here, later(10)), []);
+        let dead = Duration::from_secs(15);
+        assert_eq!(here.bury(dead, later(14)), []);
+        assert_eq!(here.bury(dead, later(20)), [News::Watchers(order, company, 1)]);
         here.watch(order, company, false);
         assert_eq!(pass_on(&here, &here), [News::Watchers(order, company, 0)]);
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::conn::{Conn, Watched};
 use super::feed::{FeedSub, OVERLAP_MS, earlier};
-use super::hub::{Next, Sub, packets};
+use super::hub::packets;
+use super::member::{Next, Sub};
 use super::worker::Worker;
 use crate::base::Result;
 use crate::base::id::OrderId;

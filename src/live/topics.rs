@@ -187,7 +187,6 @@ mod tests {
     use crate::bus::Listener;
 
     /// Keeps what it is asked for; joins resolve when the test opens the gate.
-    #[derive(Default)]
     struct Recorder {
         log: Mutex<Vec<String>>,
         gate: tokio::sync::Semaphore,
@@ -215,7 +214,7 @@ mod tests {
     }
 
     fn table() -> (Arc<Recorder>, Arc<Topics>) {
-        let bus = Arc::new(Recorder { gate: tokio::sync::Semaphore::new(0), ..Recorder::default() });
+        let bus = Arc::new(Recorder { log: Mutex::default(), gate: tokio::sync::Semaphore::new(0) });
         (Arc::clone(&bus), Arc::new(Topics::new(bus, Handle::current())))
     }
 

@@ -1,0 +1,299 @@
+//! The promise of the hub, tried on random interleavings: nothing lost, nothing doubled, nothing out of order.
+//!
+//! The hub, its links and the catching up are the real ones; around them a model of everything that goes wrong: the log
+//! commits, the bus delays, loses, repeats and shuffles, sockets stall and open, clients drop and resume from what they
+//! saw, the hub is restarted with everybody in it. Readings of the log are started by the hub's own rules and answered
+//! at random moments. At the end the weather clears, one comparison with the log is made, and every client must have
+//! every event of its order after the position it first asked for, each once, ascending.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::event::{Packet, Wire};
+use super::hub::{Hub, packets};
+use super::member::{Next, Sub};
+use super::link::tests::Pipe;
+use super::link::{Bounds, Link};
+use crate::base::id::{CompanyId, EventId, OrderId};
+use crate::orders::Event;
+
+const ORDERS: usize = 2;
+const CLIENTS: usize = 4;
+
+#[derive(Clone, Debug)]
+enum Act {
+    Commit(usize),
+    /// The bus hands over a message that is under way; some are taken from the middle, some stay to come again.
+    Arrive(usize, bool),
+    Lose(usize),
+    Connect(usize),
+    Drop(usize),
+    Unsubscribe(usize),
+    /// The log answers the client's reading.
+    Answer(usize),
+    /// The log answers the filling of a hole.
+    Fill,
+    Work,
+    /// So many bytes fit into the client's socket; zero stalls it.
+    Room(usize, usize),
+    Compare,
+    Restart,
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    let client = 0..CLIENTS;
+    prop_oneof![
+        6 => (0..ORDERS).prop_map(Act::Commit),
+        8 => (any::<prop::sample::Index>(), prop::bool::weighted(0.1)).prop_map(|(n, again)| Act::Arrive(n.index(64), again)),
+        1 => any::<prop::sample::Index>().prop_map(|n| Act::Lose(n.index(64))),
+        3 => client.clone().prop_map(Act::Connect),
+        1 => client.clone().prop_map(Act::Drop),
+        1 => client.clone().prop_map(Act::Unsubscribe),
+        5 => client.clone().prop_map(Act::Answer),
+        2 => Just(Act::Fill),
+        3 => Just(Act::Work),
+        4 => (client, prop_oneof![Just(0_usize), 1..400_usize, Just(100_000)]).prop_map(|(c, room)| Act::Room(c, room)),
+        1 => Just(Act::Compare),
+        1 => Just(Act::Restart),
+    ]
+}
+
+/// What a client does with what it is sent: nothing but check.
+struct Client {
+    order: usize,
+    /// The last `seq` seen; what it resumes from.
+    seen: i64,
+    line: Option<Line>,
+}
+
+struct Line {
+    pipe: Rc<Pipe>,
+    sub: Rc<Sub>,
+    /// A reading of the log is under way; it sees the log as it is when it is answered.
+    reading: bool,
+    parsed: usize,
+}
+
+struct World {
+    orders: [OrderId; ORDERS],
+    logs: [Vec<Event>; ORDERS],
+    bus: Vec<Arc<Packet>>,
+    hub: Hub,
+    clients: Vec<Client>,
+    holes: Vec<OrderId>,
+    page: usize,
+    frames: u32,
+    slice: usize,
+}
+
+impl World {
+    fn new(page: usize, frames: u32, slice: usize) -> Self {
+        let client = |n: usize| Client { order: n % ORDERS, seen: 0, line: None };
+        Self {
+            orders: [(); ORDERS].map(|()| OrderId::new()),
+            logs: Default::default(),
+            bus: Vec::new(),
+            hub: Hub::with_slice(slice),
+            slice,
+            clients: (0..CLIENTS).map(client).collect(),
+            holes: Vec::new(),
+            page,
+            frames,
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Commit(order) => self.commit(order),
+            Act::Arrive(at, again) if !self.bus.is_empty() => {
+                let at = at % self.bus.len();
+                let packet = if again { Arc::clone(&self.bus[at]) } else { self.bus.remove(at) };
+                self.hub.publish(&packet);
+            }
+            Act::Lose(at) if !self.bus.is_empty() => {
+                let at = at % self.bus.len();
+                self.bus.remove(at);
+            }
+            Act::Arrive(..) | Act::Lose(_) => {}
+            Act::Connect(client) => self.connect(client),
+            Act::Drop(client) => self.disconnect(client),
+            Act::Unsubscribe(client) => {
+                if let Some(line) = &self.clients[client].line {
+                    self.hub.leave(&line.sub);
+                }
+                self.disconnect(client);
+            }
+            Act::Answer(client) => self.answer(client),
+            Act::Fill => self.fill(),
+            Act::Work => {
+                self.hub.work(|_, _| {});
+            }
+            Act::Room(client, room) => self.open(client, room),
+            Act::Compare => self.compare(),
+            Act::Restart => {
+                (0..CLIENTS).for_each(|client| self.disconnect(client));
+                self.hub = Hub::with_slice(self.slice);
+                self.holes.clear();
+            }
+        }
+        self.holes.extend(self.hub.take_holes());
+        (0..CLIENTS).for_each(|client| self.listen(client));
+    }
+
+    fn commit(&mut self, order: usize) {
+        let seq = i64::try_from(self.logs[order].len()).unwrap() + 1;
+        let event = Event {
+            order: self.orders[order],
+            company: CompanyId(uuid::Uuid::nil()),
+            number: String::new(),
+            id: EventId(uuid::Uuid::nil()),
+            seq,
+            body: "{}".into(),
+        };
+        self.logs[order].push(event.clone());
+        self.bus.push(Arc::new(Packet::new(event)));
+    }
+
+    /// Joins first; the snapshot's position was read in the same moment as the history will be, or earlier.
+    fn connect(&mut self, client: usize) {
+        self.disconnect(client);
+        let me = &mut self.clients[client];
+        let pipe = Rc::new(Pipe { room: Cell::new(100_000), ..Pipe::default() });
+        let link = Rc::new(Link::new(Rc::clone(&pipe) as _, Bounds { frames: self.frames, bytes: 1 << 20 }));
+        let sub = self.hub.join(self.orders[me.order], link, Wire::Stream, me.seen);
+        me.line = Some(Line { pipe, sub, reading: true, parsed: 0 });
+    }
+
+    /// The connection is gone: what was written but not read yet is lost with it.
+    fn disconnect(&mut self, client: usize) {
+        if let Some(line) = self.clients[client].line.take() {
+            line.sub.link.cut();
+            self.hub.leave(&line.sub);
+        }
+    }
+
+    fn since(&self, order: OrderId, position: i64) -> Vec<Event> {
+        let at = self.orders.iter().position(|one| *one == order).unwrap();
+        let after = self.logs[at].iter().filter(|event| event.seq > position);
+        after.take(self.page).cloned().collect()
+    }
+
+    fn answer(&mut self, client: usize) {
+        let Some(line) = &self.clients[client].line else { return };
+        if !line.reading {
+            return;
+        }
+        let sub = Rc::clone(&line.sub);
+        let events = self.since(sub.order, sub.position());
+        let complete = events.len() < self.page;
+        let next = self.hub.history(&sub, packets(events), complete, None);
+        if let Some(line) = &mut self.clients[client].line {
+            line.reading = next == Next::Read;
+        }
+        self.read_if_drained(client);
+    }
+
+    fn open(&mut self, client: usize, room: usize) {
+        if let Some(line) = &self.clients[client].line {
+            line.pipe.room.set(room);
+            line.sub.link.flush().unwrap();
+        }
+        self.read_if_drained(client);
+    }
+
+    /// What the connection's task does when its queue is empty.
+    fn read_if_drained(&mut self, client: usize) {
+        if let Some(line) = &mut self.clients[client].line
+            && line.sub.link.is_drained()
+            && line.sub.start_reading()
+        {
+            line.reading = true;
+        }
+    }
+
+    fn fill(&mut self) {
+        let Some(order) = self.holes.pop() else { return };
+        if let Some(from) = self.hub.fill_from(order) {
+            self.hub.fill(order, &packets(self.since(order, from)));
+            self.holes.push(order);
+        }
+    }
+
+    fn compare(&mut self) {
+        let positions: Vec<_> =
+            self.orders.iter().zip(&self.logs).map(|(order, log)| (*order, i64::try_from(log.len()).unwrap())).collect();
+        self.hub.compare(&positions);
+    }
+
+    /// The client reads its socket: whole frames only, each must be the next.
+    fn listen(&mut self, client: usize) {
+        let me = &mut self.clients[client];
+        let Some(line) = &mut me.line else { return };
+        let written = line.pipe.written.borrow();
+        while let Some(end) = find(&written[line.parsed..], b"\n\n") {
+            let frame = std::str::from_utf8(&written[line.parsed..line.parsed + end]).unwrap();
+            let seq: i64 = frame.strip_prefix("id: ").unwrap().lines().next().unwrap().parse().unwrap();
+            assert_eq!(seq, me.seen + 1, "client {client}: lost, doubled or out of order");
+            me.seen = seq;
+            line.parsed += end + 2;
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        let whole = |client: &Client| client.seen == i64::try_from(self.logs[client.order].len()).unwrap();
+        let live = |client: &Client| client.line.as_ref().is_some_and(|line| !line.sub.is_catching_up());
+        self.clients.iter().all(|client| whole(client) && live(client)) && self.holes.is_empty()
+    }
+
+    fn clear_up(&mut self) {
+        for client in 0..CLIENTS {
+            if self.clients[client].line.is_none() {
+                self.connect(client);
+            }
+        }
+        self.act(Act::Compare);
+        for _ in 0..500 {
+            if self.is_settled() {
+                return;
+            }
+            for client in 0..CLIENTS {
+                self.act(Act::Room(client, 1_000_000));
+                self.act(Act::Answer(client));
+            }
+            self.act(Act::Work);
+            self.act(Act::Fill);
+        }
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_every_client_ends_with_every_event_once_and_in_order(
+        script in prop::collection::vec(acts(), 1..60),
+        page in 1_usize..6,
+        frames in 1_u32..5,
+        slice in 1_usize..4,
+    ) {
+        let mut world = World::new(page, frames, slice);
+        for act in script {
+            world.act(act);
+        }
+        world.clear_up();
+        for client in &world.clients {
+            let top = i64::try_from(world.logs[client.order].len()).unwrap();
+            prop_assert_eq!(client.seen, top, "the whole history");
+            let line = client.line.as_ref().unwrap();
+            prop_assert!(!line.sub.is_catching_up(), "and live again");
+        }
+        prop_assert!(world.is_settled());
+    }
+}
