@@ -296,7 +296,13 @@ impl Hub {
         let mut rooms = self.rooms.borrow_mut();
         for (order, position) in positions {
             let Some(room) = rooms.get_mut(order) else { continue };
-            let lags = room.members.iter().any(|sub| !sub.is_catching_up() && sub.position.get() < *position);
+            let mut lags = false;
+            for sub in room.members.iter().filter(|sub| sub.position.get() < *position) {
+                match &mut *sub.catch.borrow_mut() {
+                    Some(catch) => catch.doubt(),
+                    None => lags = true,
+                }
+            }
             if lags {
                 room.top = room.top.max(*position);
                 self.note_hole(*order, room, true);

@@ -42,6 +42,11 @@ impl<T> Catch<T> {
         }
     }
 
+    /// More exists than may have been read: read once more before going live.
+    pub fn doubt(&mut self) {
+        self.lost = true;
+    }
+
     /// Whether something that came had to be dropped since the last time; what was collected is handed out.
     pub fn take(&mut self) -> (Vec<T>, bool) {
         (std::mem::take(&mut self.pending).into(), std::mem::take(&mut self.lost))
