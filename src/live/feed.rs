@@ -13,8 +13,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::event::{Packet, Wire};
-use super::member::{Delivery, Next};
 use super::link::{Link, Pushed};
+use super::member::{Delivery, Next};
 use super::resume::Catch;
 use crate::base::id::{CompanyId, EventId};
 

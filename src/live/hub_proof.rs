@@ -15,9 +15,9 @@ use proptest::prelude::*;
 
 use super::event::{Packet, Wire};
 use super::hub::{Hub, packets};
-use super::member::{Next, Sub};
 use super::link::tests::Pipe;
 use super::link::{Bounds, Link};
+use super::member::{Next, Sub};
 use crate::base::id::{CompanyId, EventId, OrderId};
 use crate::orders::Event;
 
@@ -240,8 +240,12 @@ impl World {
     }
 
     fn compare(&mut self) {
-        let positions: Vec<_> =
-            self.orders.iter().zip(&self.logs).map(|(order, log)| (*order, i64::try_from(log.len()).unwrap())).collect();
+        let positions: Vec<_> = self
+            .orders
+            .iter()
+            .zip(&self.logs)
+            .map(|(order, log)| (*order, i64::try_from(log.len()).unwrap()))
+            .collect();
         self.hub.compare(&positions);
     }
 

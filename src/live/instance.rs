@@ -19,8 +19,8 @@ use super::settings::LiveSettings;
 use super::stats::Stats;
 use super::topics::{PRESENCE, Topics};
 use super::worker::{Mailbox, Order};
-use crate::base::id::{CompanyId, EventId, InstanceId};
 use crate::base::Clock;
+use crate::base::id::{CompanyId, EventId, InstanceId};
 use crate::bus::{Bus, Listener, Topic};
 use crate::orders::Timeline;
 

@@ -174,10 +174,8 @@ impl Presence {
         }
         let mut others = lock(&self.others);
         let mut changed: Vec<(OrderId, CompanyId)> = Vec::new();
-        let other = others
-            .instances
-            .entry(told.instance)
-            .or_insert_with(|| Other { heard: now, counts: HashMap::new() });
+        let other =
+            others.instances.entry(told.instance).or_insert_with(|| Other { heard: now, counts: HashMap::new() });
         other.heard = now;
         if told.fresh {
             changed.extend(other.counts.drain().map(|(order, (company, _))| (order, company)));
@@ -205,8 +203,11 @@ impl Presence {
     /// Forgets instances that were silent for `dead`; says what consoles must learn.
     pub fn bury(&self, dead: Duration, now: Instant) -> Vec<News> {
         let mut others = lock(&self.others);
-        let gone: Vec<Other> =
-            others.instances.extract_if(|_, other| now.duration_since(other.heard) >= dead).map(|(_, other)| other).collect();
+        let gone: Vec<Other> = others
+            .instances
+            .extract_if(|_, other| now.duration_since(other.heard) >= dead)
+            .map(|(_, other)| other)
+            .collect();
         let orders = gone.iter().flat_map(|other| other.counts.iter().map(|(order, (company, _))| (*order, *company)));
         orders.map(|(order, company)| News::Watchers(order, company, others.total(order))).collect()
     }

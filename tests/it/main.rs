@@ -13,5 +13,7 @@ mod house;
 mod house_proof;
 mod rows;
 mod readme;
+mod live;
+mod live_limits;
 mod rust_source;
 mod two_instances;

@@ -4,5 +4,6 @@ pub mod guarded;
 pub mod postgres;
 pub mod redis;
 mod test_app;
+pub mod watcher;
 
 pub use test_app::TestApp;

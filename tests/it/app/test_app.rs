@@ -12,7 +12,7 @@ use ordercast::app::App;
 use ordercast::base::{Actor, Clock};
 use ordercast::bus::LocalBus;
 use ordercast::config::Config;
-use ordercast::orders::{NewOrder, Order};
+use ordercast::orders::{Change, NewOrder, Order, OrderRef};
 use ordercast::web::Parts;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -88,6 +88,7 @@ pub struct TestApp {
 const TESTS: Actor = Actor::System("tests");
 
 #[derive(Parser)]
+#[command(args_override_self = true)]
 struct Flags {
     #[command(flatten)]
     config: Config,
@@ -152,6 +153,17 @@ impl TestApp {
         let made = self.parts.orders.create(TESTS, NewOrder { company, ..new }, None).await.expect("an order").order;
         let (_, pass) = self.parts.passes.create(made.id, None).await.expect("a pass");
         (made, pass)
+    }
+
+    /// Appends so many events to the order's log, one by one; how many watchers each was confirmed for.
+    pub async fn note(&self, order: &Order, count: usize, text: &str) -> Vec<(u64, u64)> {
+        let mut reached = Vec::new();
+        for n in 0..count {
+            let change = Change { notes: Some(format!("{text} {n}")), ..Change::default() };
+            let done = self.parts.orders.advance(TESTS, OrderRef::Id(order.id), change, None).await.expect("a change");
+            reached.push((done.reach.watchers, done.reach.delivered));
+        }
+        reached
     }
 
     /// Posts JSON with a token; the status and the answer's JSON.

@@ -1,0 +1,171 @@
+//! What live connections are refused, limited and ended for.
+
+use ordercast::base::Clock;
+use ordercast::orders::NewOrder;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::app::TestApp;
+use crate::app::watcher::{Frames, Watcher, upgraded};
+
+#[tokio::test]
+async fn who_may_not_watch_is_told_why_and_learns_nothing_else() {
+    let app = TestApp::start().await;
+    let (order, pass) = app.order(NewOrder::default()).await;
+    let (mut watcher, answer) = Watcher::subscribe(&app.url, "", &json!({"order": order.number})).await;
+    assert_eq!(answer["code"], "forbidden", "an order's number opens nothing");
+    watcher.say(&json!({"type": "subscribe", "id": 2, "pass": "x".repeat(43)})).await;
+    let unknown = watcher.next().await;
+    assert_eq!((&unknown["code"], &unknown["id"]), (&json!("unknown_order"), &json!(2)));
+    let writer = app.token("orders:write").await;
+    watcher.say(&json!({"type": "auth", "token": writer})).await;
+    assert_eq!(watcher.next().await["type"], "authenticated");
+    watcher.say(&json!({"type": "subscribe", "id": 3, "feed": "orders"})).await;
+    assert_eq!(watcher.next().await["code"], "forbidden", "the token may not read");
+    watcher.say(&json!({"type": "auth", "token": app.token("orders:read").await})).await;
+    assert_eq!(watcher.next().await["type"], "authenticated");
+    watcher.say(&json!({"type": "subscribe", "id": 4, "order": order.id})).await;
+    assert_eq!(watcher.next().await["type"], "subscribed");
+    watcher.say(&json!({"type": "subscribe", "id": 5, "order": "NO-SUCH"})).await;
+    assert_eq!(watcher.next().await["code"], "unknown_order");
+    watcher.say(&json!({"type": "auth", "token": "oc_live_nonsense"})).await;
+    assert_eq!(watcher.next().await["code"], "unauthorised");
+    assert_eq!(watcher.closed().await, 4002);
+    let strict = TestApp::with(&["--allowed-origins=https://shop.example"], Clock::System).await;
+    for (origin, good) in [("https://shop.example", true), ("https://evil.example", false), ("null", false)] {
+        let connected = Watcher::try_connect(&strict.url, "", &[("origin", origin)]).await;
+        assert_eq!(connected.err(), (!good).then_some(403), "{origin}");
+    }
+    let address = format!("{}/live/sse?pass=nonsense", app.url);
+    let answer = app.http.get(address).send().await.expect("an answer");
+    assert_eq!(answer.status(), 404);
+    assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], "not_found");
+    let (mut by_address, _) = Watcher::subscribe(&app.url, &format!("?pass={pass}"), &json!({"since": 0})).await;
+    assert_eq!(by_address.seqs(1).await, [1]);
+}
+
+#[tokio::test]
+async fn bad_messages_are_answered_and_broken_frames_end_the_connection() {
+    let app = TestApp::start().await;
+    let mut watcher = Watcher::connect(&app.url, "").await;
+    for bad in
+        ["", "nonsense", "[]", "{}", r#"{"type":"dance"}"#, r#"{"type":"subscribe"}"#, r#"{"type":"seen","seq":"x"}"#]
+    {
+        watcher.send(Message::text(bad)).await;
+        assert_eq!(watcher.next_of("error").await["code"], "bad_message", "{bad}");
+    }
+    watcher.send(Message::binary(vec![1, 2, 3])).await;
+    assert_eq!(watcher.next().await["code"], "bad_message");
+    watcher.say(&json!({"type": "ping"})).await;
+    assert_eq!(watcher.next().await["type"], "pong");
+    watcher.send(Message::Ping(vec![7; 125].into())).await;
+    assert!(matches!(watcher.frame().await, Some(Message::Pong(payload)) if payload[..] == [7; 125]));
+    watcher.send(Message::text(format!("{{\"type\":\"ping\",\"x\":\"{}\"}}", "y".repeat(64 * 1024)))).await;
+    assert_eq!(watcher.closed().await, 1009);
+    let mut talker = Watcher::connect(&app.url, "").await;
+    for _ in 0..300 {
+        talker.say(&json!({"type": "ping"})).await;
+    }
+    assert_eq!(talker.closed().await, 4101);
+    let raw = |frame: &'static [u8]| {
+        let url = app.url.clone();
+        async move {
+            let mut stream = upgraded(&url, b"").await;
+            stream.write_all(frame).await.expect("written");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.expect("closed");
+            answer
+        }
+    };
+    assert_eq!(raw(b"\x81\x01x").await[..4], [0x88, 16, 0x03, 0xEA], "unmasked: 1002");
+    assert_eq!(raw(b"\x81\x81\0\0\0\0\xFF").await[2..4], 1007_u16.to_be_bytes(), "not UTF-8");
+    assert_eq!(
+        raw(b"\x81\xFF\0\0\0\x01\0\0\0\0").await[2..4],
+        1009_u16.to_be_bytes(),
+        "a giant is refused at its header"
+    );
+    assert_eq!(raw(b"\x88\x82\0\0\0\0\x03\xE8").await, [0x88, 2, 0x03, 0xE8], "a goodbye is answered");
+}
+
+#[tokio::test]
+async fn a_connection_may_watch_so_many_orders_and_one_of_them_only_once() {
+    let app = TestApp::start().await;
+    let token = app.token("orders:read").await;
+    let mut watcher = Watcher::connect(&app.url, &format!("?token={token}")).await;
+    let (order, _) = app.order(NewOrder::default()).await;
+    for id in 0..2 {
+        watcher.say(&json!({"type": "subscribe", "id": id, "order": order.id})).await;
+        assert_eq!(watcher.next_of("subscribed").await["id"], id);
+    }
+    assert_eq!(app.note(&order, 1, "once").await, [(1, 1)], "subscribing again replaces");
+    assert_eq!(watcher.seqs(1).await, [2]);
+    for id in 2..=129 {
+        let (order, _) = app.order(NewOrder::default()).await;
+        watcher.say(&json!({"type": "subscribe", "id": id, "order": order.id})).await;
+        let answer = watcher.next().await;
+        let expected = if id <= 128 { json!(null) } else { json!("too_many_subscriptions") };
+        assert_eq!((&answer["id"], &answer["code"]), (&json!(id), &expected));
+    }
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_pinged_and_cut_and_a_living_one_stays() {
+    let app = TestApp::with(&["--heartbeat=1"], Clock::System).await;
+    let mut living = Watcher::connect(&app.url, "").await;
+    let mut dead = upgraded(&app.url, b"").await;
+    let mut heard = Vec::new();
+    let cut = async { dead.read_to_end(&mut heard).await };
+    let pings = async { while living.frame().await.is_some() {} };
+    tokio::select! {
+        cut = cut => drop(cut),
+        () = pings => panic!("the living one was cut"),
+    }
+    assert!(heard.starts_with(&[0x89, 0]), "pinged before it was cut: {heard:?}");
+    living.say(&json!({"type": "ping"})).await;
+    assert_eq!(living.next_of("pong").await["type"], "pong");
+}
+
+#[tokio::test]
+async fn a_stopping_instance_sends_everyone_away_to_come_back_and_takes_nobody() {
+    let app = TestApp::with(&["--drain=1"], Clock::System).await;
+    let (_, pass) = app.order(NewOrder::default()).await;
+    let mut sockets = Vec::new();
+    for _ in 0..5 {
+        sockets.push(Watcher::subscribe(&app.url, "", &json!({"pass": pass})).await.0);
+    }
+    let stream = app.http.get(format!("{}/live/sse?pass={pass}", app.url)).send().await.expect("a stream");
+    app.parts.live.drain();
+    assert_eq!(Watcher::try_connect(&app.url, "", &[]).await.err(), Some(503));
+    for mut socket in sockets {
+        assert_eq!(socket.closed().await, 1012);
+    }
+    Frames::of(stream).rest().await;
+    app.parts.live.drained().await;
+    assert_eq!(app.parts.live.stats().connections(), 0);
+}
+
+#[tokio::test]
+async fn an_instance_holds_as_many_connections_as_it_may() {
+    let app = TestApp::with(&["--max-connections=2"], Clock::System).await;
+    let (_, pass) = app.order(NewOrder::default()).await;
+    let first = Watcher::subscribe(&app.url, "", &json!({"pass": pass})).await.0;
+    let _second = Watcher::subscribe(&app.url, "", &json!({"pass": pass})).await.0;
+    assert_eq!(Watcher::try_connect(&app.url, "", &[]).await.err(), Some(503));
+    let answer = app.http.get(format!("{}/live/poll?pass={pass}", app.url)).send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.headers().contains_key("retry-after")), (503, true));
+    first.leave().await;
+    while app.parts.live.stats().connections() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(Watcher::try_connect(&app.url, "", &[]).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_talks_before_the_upgrade_is_answered_is_closed_and_costs_nothing() {
+    let app = TestApp::start().await;
+    let mut stream = upgraded(&app.url, b"\x81\x80\0\0\0\0").await;
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.ok();
+    assert_eq!((rest.len(), app.parts.live.stats().connections()), (0, 0));
+}
