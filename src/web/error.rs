@@ -11,7 +11,7 @@ use super::body::{TOO_LARGE, WRONG_TYPE};
 use crate::base::Error;
 
 /// The code of a method the path does not know; answered with 405.
-const WRONG_METHOD: &str = "method_not_allowed";
+pub const WRONG_METHOD: &str = "method_not_allowed";
 
 /// What a handler of the canonical API answers on failure: `application/problem+json`.
 #[derive(Debug)]

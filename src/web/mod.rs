@@ -85,6 +85,7 @@ impl Parts {
             .app_data(Data::new(self.clone()));
         let update_order = resource(["/api/update-order", "/api/update-order/"])
             .route(post().to(dialects::order_update::update_order))
+            .default_service(to(dialects::order_update::only_post))
             .wrap(from_fn(idempotency::carry_out_once));
         cfg.service(update_order)
             .route("/healthz", get().to(health::healthz))

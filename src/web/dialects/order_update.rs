@@ -1,15 +1,16 @@
 //! `POST /api/update-order` of reference/004: its fields, its replies, its errors.
 
-use actix_web::HttpResponse;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::{Error, Result};
 use crate::orders::{Advanced, Change, OrderRef, Orders, Reach, Status};
 use crate::web::auth::{Caller, UpdateOrder};
-use crate::web::body::Incoming;
-use crate::web::error::{PlainError, Problem};
+use crate::web::body::{Incoming, text};
+use crate::web::error::{PlainError, Problem, WRONG_METHOD};
 
 /// The request, as its clients send it. Fields it never had are passed over, as the earlier system did.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -102,12 +103,21 @@ pub async fn update_order(
     let caller = caller?;
     let request_id = incoming.request_id();
     let (target, change) = read(&incoming.bytes().await?)?;
-    let advanced = orders.advance(caller.actor(), target, change, request_id).await?;
+    let advanced = orders.advance(caller.actor(), target, change, request_id).await.map_err(in_camel_case)?;
     Ok(HttpResponse::Ok().json(reply(advanced, caller.token.name)))
 }
 
+/// The answer to any other method.
+pub async fn only_post(request: HttpRequest) -> HttpResponse {
+    let message = format!("{} is not possible on this path", request.method());
+    let mut response = PlainError(Error::invalid(WRONG_METHOD, message)).error_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
 fn read(body: &[u8]) -> Result<(OrderRef, Change)> {
-    let request: UpdateOrderRequest = serde_json::from_slice(body)
+    // As text first: the reader would not look into values of fields it passes over.
+    let request: UpdateOrderRequest = serde_json::from_str(text(body)?)
         .map_err(|error| Error::invalid("bad_json", format!("Invalid request format: {error}")))?;
     let missing = |field| Error::invalid_field(field, "required", format!("Missing required field: {field}"));
     let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
@@ -131,12 +141,36 @@ fn read(body: &[u8]) -> Result<(OrderRef, Change)> {
         carrier,
         tracking_number: filled(request.tracking_number),
         tracking_url: filled(request.tracking_url),
-        estimated_delivery: filled(request.estimated_delivery).as_deref().map(str::parse).transpose()?,
+        estimated_delivery: filled(request.estimated_delivery)
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(in_camel_case)?,
         notes: filled(request.notes),
         cancellation_reason,
         ..Change::default()
     };
     Ok((target, change))
+}
+
+/// The refusal of a field, with the field named as this dialect names it.
+fn in_camel_case(error: Error) -> Error {
+    const NAMES: [(&str, &str); 4] = [
+        ("tracking_number", "trackingNumber"),
+        ("tracking_url", "trackingUrl"),
+        ("cancellation_reason", "cancellationReason"),
+        ("estimated_delivery", "estimatedDelivery"),
+    ];
+    match error {
+        Error::Invalid(mut invalid) => {
+            if let Some((ours, theirs)) = NAMES.into_iter().find(|(ours, _)| invalid.field == Some(*ours)) {
+                invalid.field = Some(theirs);
+                invalid.message = invalid.message.replace(ours, theirs);
+            }
+            Error::Invalid(invalid)
+        }
+        other => other,
+    }
 }
 
 fn reply(advanced: Advanced, authenticated_as: String) -> OrderUpdated {
