@@ -11,6 +11,7 @@ mod dialects;
 mod exchange;
 mod house;
 mod house_proof;
+mod orders_path;
 mod rows;
 mod readme;
 mod live;
