@@ -7,14 +7,15 @@
 
 mod app;
 mod bus;
+mod crash;
 mod dialects;
 mod exchange;
 mod house;
 mod house_proof;
-mod orders_path;
-mod rows;
-mod readme;
 mod live;
 mod live_limits;
+mod orders_path;
+mod readme;
+mod rows;
 mod rust_source;
 mod two_instances;

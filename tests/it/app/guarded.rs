@@ -11,9 +11,10 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 /// Runs a program in the background until input ends, stops it by a signal, then deletes the folder if one is given.
-/// Interrupts from the terminal are left to the test program.
+/// Interrupts from the terminal are left to the test program. The shell lets go of the output, so that it ends with the
+/// server.
 const GUARD: &str = r#"trap "" INT; signal=$1; folder=$2; shift 2; "$@" 2>&1 & server=$!
-cat >/dev/null; kill -s "$signal" "$server" 2>/dev/null; wait "$server"; [ -z "$folder" ] || rm -rf "$folder""#;
+exec >/dev/null; cat; kill -s "$signal" "$server" 2>/dev/null; wait "$server"; [ -z "$folder" ] || rm -rf "$folder""#;
 
 /// How long a server may take until it says that it is ready; far above what it takes on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(120);

@@ -1,6 +1,8 @@
 //! What the tests run against: the app itself, servers, browsers and peers, all real and all their own.
 
+pub mod customer;
 pub mod guarded;
+pub mod instance;
 pub mod postgres;
 pub mod redis;
 mod test_app;

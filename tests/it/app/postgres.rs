@@ -87,7 +87,7 @@ impl Cluster {
     /// Starts the server again on the same port after a crash; it recovers from its log first.
     pub fn restart(&mut self) {
         let mut last = String::new();
-        for _ in 0..30 {
+        for _ in 0..200 {
             match self.run() {
                 Ok(()) => return,
                 // A child of the crashed server may hold the shared memory a moment longer.

@@ -1,0 +1,118 @@
+//! The built program as child processes of a test, to be killed without warning and started again.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::guarded::free_port;
+use super::postgres::Cluster;
+use super::redis;
+use super::test_app::Stack;
+
+/// What the instances of one deployment share, and where they listen.
+pub struct Deployment {
+    folder: TempDir,
+    flags: Vec<String>,
+    instances: Vec<(u16, Option<Child>)>,
+}
+
+impl Deployment {
+    /// On the stack of this run: one instance on SQLite, two on PostgreSQL and Redis.
+    pub async fn on_this_stack() -> Self {
+        match Stack::of_this_run() {
+            Stack::Sqlite => {
+                let folder = new_folder();
+                let database = format!("sqlite:{}", folder.path().join("db").display());
+                Self::start(folder, &database, None, 1)
+            }
+            Stack::Postgres => Self::pair(&Cluster::shared().database().await, redis::shared()),
+        }
+    }
+
+    /// Two instances over a PostgreSQL database and a Redis.
+    pub fn pair(database: &str, redis: &str) -> Self {
+        Self::start(new_folder(), database, Some(redis), 2)
+    }
+
+    fn start(folder: TempDir, database: &str, redis: Option<&str>, count: usize) -> Self {
+        let mut flags = vec![format!("--database-url={database}"), format!("--data-dir={}", folder.path().display())];
+        if let Some(redis) = redis {
+            flags.extend([format!("--redis-url={redis}"), format!("--redis-prefix={}:", uuid::Uuid::now_v7())]);
+        }
+        let mut deployment = Self { folder, flags, instances: Vec::new() };
+        for nth in 0..count {
+            deployment.instances.push((free_port(), None));
+            deployment.start_instance(nth);
+        }
+        deployment
+    }
+
+    /// Where the instances listen: `127.0.0.1:1234`. The addresses outlive every crash.
+    pub fn addresses(&self) -> Vec<String> {
+        self.instances.iter().map(|(port, _)| format!("127.0.0.1:{port}")).collect()
+    }
+
+    /// A token made by the command line.
+    pub fn token(&self, scopes: &str) -> String {
+        let name = uuid::Uuid::now_v7().to_string();
+        let made = self.program().args(["token", "generate", &name, scopes]).args(&self.flags).output();
+        let made = made.expect("the program runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let said = String::from_utf8(made.stdout).expect("UTF-8");
+        said.lines().last().expect("the token on the last line").to_owned()
+    }
+
+    /// Kills an instance (`kill -9`): nothing is finished, nothing is said.
+    pub fn kill(&mut self, nth: usize) {
+        let mut child = self.instances[nth].1.take().expect("a running instance");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+    }
+
+    /// Starts an instance on its address and waits until it listens.
+    pub fn start_instance(&mut self, nth: usize) {
+        let port = self.instances[nth].0;
+        let log = std::fs::File::options().create(true).append(true).open(self.log(nth)).expect("a log");
+        let mut command = self.program();
+        command.args(["serve", "--log-check=1", "--rate-api=1000000", "--rate-public=1000000", "--workers=2"]);
+        command.args(&self.flags).arg(format!("--bind=127.0.0.1:{port}"));
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        let up = lines.any(|line| line.starts_with("Ordercast listens on"));
+        // Reads on to the end, so that the instance never meets a closed or full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        self.instances[nth].1 = Some(child);
+        assert!(up, "instance {nth} did not start: {}", self.logs());
+    }
+
+    /// What all instances have logged, for the message of a failed test.
+    pub fn logs(&self) -> String {
+        let read = |nth| std::fs::read_to_string(self.log(nth)).unwrap_or_default();
+        (0..self.instances.len()).map(|nth| format!("--- instance {nth}\n{}", read(nth))).collect()
+    }
+
+    fn log(&self, nth: usize) -> std::path::PathBuf {
+        self.folder.path().join(format!("instance-{nth}.log"))
+    }
+
+    /// The program, killed by the kernel should the test's thread end without ending it.
+    fn program(&self) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_ordercast")]).stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        for child in self.instances.iter_mut().filter_map(|(_, child)| child.as_mut()) {
+            child.kill().ok(); // it may have ended by itself, which the test has then noticed
+            child.wait().ok();
+        }
+    }
+}
+
+fn new_folder() -> TempDir {
+    tempfile::Builder::new().prefix("ordercast-crash.").tempdir().expect("a folder")
+}
