@@ -26,7 +26,7 @@ fn page(frame: &Frame, reader: &Reader, view: &TrackView, pass: &str) -> Markup 
         script: Some("js/track.js"),
         brand: &order.shop.name,
         chip: html! { span #chip.live hidden { i {} span {} } },
-        banner: html! { div.wrap.float { p #banner.bn.tone-warning hidden { (frame.icon("refresh")) span {} } } },
+        banner: html! { div.wrap.float { p #banner.bn.tone-warning hidden { (frame.icon("refresh")) span {} button.btn.sm type="button" hidden { (lang.t("trouble.unavailable_act")) } } } },
         skip: lang.t("page.skip"),
     };
     let main = html! {

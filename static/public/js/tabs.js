@@ -35,6 +35,12 @@ export class Live {
     this.ended = true;
   }
 
+  /** Tries again now instead of when the back-off says. */
+  retry() {
+    if (this.link) this.link.wake();
+    else this.channel?.postMessage({ kind: "retry" });
+  }
+
   seen(order, seq) {
     if (this.link) this.link.seen(order, seq);
     else this.channel?.postMessage({ kind: "seen", order, seq });
@@ -84,6 +90,8 @@ export class Live {
   hear(message) {
     if (message.kind === "hello" && this.link) {
       this.channel.postMessage({ kind: "history", ...this.history(message.since), state: this.state });
+    } else if (message.kind === "retry") {
+      this.link?.wake();
     } else if (message.kind === "seen") {
       this.link?.seen(message.order, message.seq);
     } else if (!this.link) {

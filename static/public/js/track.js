@@ -9,6 +9,7 @@ import { hero, know, look, rows } from "./words.js";
 const OPEN_ROWS = 4;
 const LINGER_MS = 60_000; // an order that is at its end stays connected this long
 const BANNER_MS = 5000;
+const TROUBLE_MS = 30_000; // a connection that is gone this long is the server's trouble, not the way's
 
 const boot = JSON.parse($("boot").textContent);
 speak(boot.lang);
@@ -235,11 +236,17 @@ function leave(state) {
   } else if (state.name === "stopped") {
     banner("neutral", "lock", t(`banner.${state.code}`));
   } else {
-    const waited = Date.now() - away.since;
-    const show = () => banner("warning", "refresh", t("banner.reconnecting"));
-    if (waited >= BANNER_MS) show();
-    else bannerTimer = setTimeout(show, BANNER_MS - waited);
+    lost();
   }
+}
+
+/** Nothing at first, then that the connection is lost, then that it is us. */
+function lost() {
+  const waited = Date.now() - away.since;
+  const next = waited < BANNER_MS ? BANNER_MS : TROUBLE_MS;
+  if (waited >= TROUBLE_MS) banner("warning", "alert", t("banner.unavailable"), true);
+  else if (waited >= BANNER_MS) banner("warning", "refresh", t("banner.reconnecting"));
+  if (waited < TROUBLE_MS) bannerTimer = setTimeout(lost, next - waited);
 }
 
 function back() {
@@ -254,10 +261,11 @@ function back() {
   sawIt();
 }
 
-function banner(tone, name, text) {
+function banner(tone, name, text, canRetry = false) {
   setTone($("banner"), tone);
   setIcon($("banner"), name);
   setText($("banner").querySelector("span"), text);
+  $("banner").querySelector("button").hidden = !canRetry;
   $("banner").hidden = false;
 }
 
@@ -364,6 +372,7 @@ paint();
 theme();
 copying();
 notifications();
+$("banner").querySelector("button").addEventListener("click", () => live.retry());
 live.start();
 linger();
 setInterval(tick, 1000);
