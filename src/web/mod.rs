@@ -6,6 +6,7 @@ pub mod api;
 pub mod auth;
 pub mod body;
 pub mod carriers;
+pub mod company;
 pub mod client;
 pub mod dialects;
 pub mod docs;

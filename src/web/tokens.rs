@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::auth::{Administer, Caller};
 use super::body::Incoming;
+use super::company;
 use super::error::{Answer, ProblemView};
 use super::orders::target::segment;
 use crate::accounts::tokens::NewToken;
@@ -97,14 +98,7 @@ pub async fn generate_token(
     companies: Data<Companies>,
 ) -> Answer {
     let body: GenerateToken = incoming.json().await?;
-    let own = caller.actor().company();
-    let company = match &body.company {
-        Some(name) => Some(companies.get(name).await?.id),
-        None => own,
-    };
-    if own.is_some() && company != own {
-        return Err(Error::Forbidden("This credential belongs to another company".into()).into());
-    }
+    let company = company::chosen(&caller, body.company.as_deref(), &companies).await?;
     let new = NewToken { name: body.name, scopes: read_scopes(&body.scopes)?, company, expires_at: body.expires_at };
     let (token, text) = tokens.generate(caller.actor(), new).await?;
     Ok(HttpResponse::Created().json(NewTokenView { token: text.expose().to_owned(), about: token.into() }))

@@ -6,16 +6,22 @@
 #![cfg(test)]
 
 mod app;
+mod bulk;
 mod bus;
 mod crash;
 mod dialects;
+mod docs;
 mod exchange;
 mod house;
 mod house_proof;
+mod idempotency;
 mod live;
 mod live_limits;
+mod orders;
 mod orders_path;
 mod readme;
 mod rows;
 mod rust_source;
+mod tokens;
+mod track;
 mod two_instances;

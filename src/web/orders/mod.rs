@@ -22,10 +22,11 @@ use self::target::Target;
 use self::view::{OrderView, StatusSetView};
 use super::auth::{Caller, Needs, Read, UpdateStatus, Write};
 use super::body::Incoming;
+use super::company;
 use super::error::{Answer, ProblemView};
 use crate::accounts::Companies;
+use crate::base::Result;
 use crate::base::id::CompanyId;
-use crate::base::{Error, Result};
 use crate::orders::{Orders, Timeline};
 
 /// Creates an order.
@@ -54,28 +55,11 @@ pub async fn create_order(
     Ok(reply.insert_header(place).json(OrderView::from(created.order)))
 }
 
-/// The company a new order belongs to: the credential's own, the one that is named, or the first there is.
-///
-/// # Errors
-/// `Invalid` when no company has this name; `Forbidden` when the credential belongs to another.
+/// The company a new order belongs to: the caller's own, the one that is named, or the first there is.
 async fn company_of<N: Needs>(caller: &Caller<N>, name: Option<&str>, companies: &Companies) -> Result<CompanyId> {
-    match (caller.actor().company(), name) {
-        (None, None) => Ok(companies.first().await?.id),
-        (None, Some(name)) => match companies.get(name).await {
-            Err(Error::NotFound(_)) => {
-                Err(Error::invalid_field("company", "unknown_company", "company must be the slug or id of a company"))
-            }
-            found => Ok(found?.id),
-        },
-        (Some(own), None) => Ok(own),
-        // A company that is not there and one that is another's look the same.
-        (Some(own), Some(name)) => match companies.get(name).await {
-            Ok(company) if company.id == own => Ok(own),
-            Ok(_) | Err(Error::NotFound(_)) => {
-                Err(Error::Forbidden("This credential belongs to another company".into()))
-            }
-            Err(error) => Err(error),
-        },
+    match company::chosen(caller, name, companies).await? {
+        Some(company) => Ok(company),
+        None => Ok(companies.first().await?.id),
     }
 }
 

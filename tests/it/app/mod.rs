@@ -1,6 +1,7 @@
 //! What the tests run against: the app itself, servers, browsers and peers, all real and all their own.
 
 pub mod customer;
+pub mod caller;
 pub mod guarded;
 pub mod instance;
 pub mod postgres;
