@@ -109,9 +109,9 @@ fn a_file_needs_a_head_of_one_sentence() {
 
 #[test]
 fn a_file_may_be_400_lines_long_before_its_tests() {
-    let body = "//! Long.\n".to_owned() + &"fn a() {}\n".repeat(399);
-    let tests = "#[cfg(test)]\nmod tests {\n".to_owned() + &"fn b() {}\n".repeat(900);
-    for (text, allowed) in [(body.clone() + &tests, true), (body.clone() + "fn c() {}\n" + &tests, false)] {
+    let body = format!("//! Long.\n{}", "fn a() {}\n".repeat(399));
+    let tests = ["#[cfg(test)]\nmod tests {\n", &"fn b() {}\n".repeat(900)].concat();
+    for (text, allowed) in [(format!("{body}{tests}"), true), (format!("{body}fn c() {{}}\n{tests}"), false)] {
         let mut tree = in_order();
         tree.insert("src/main.rs".to_owned(), text);
         assert_eq!(broken(&tree).is_empty(), allowed, "{:?}", broken(&tree));

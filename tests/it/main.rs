@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod app;
+mod browser;
 mod bulk;
 mod bus;
 mod crash;

@@ -1,11 +1,13 @@
 //! What the tests run against: the app itself, servers, browsers and peers, all real and all their own.
 
+pub mod chromium;
 pub mod customer;
 pub mod caller;
 pub mod guarded;
 pub mod instance;
 pub mod postgres;
 pub mod redis;
+pub mod relay;
 mod test_app;
 pub mod watcher;
 

@@ -1,0 +1,116 @@
+//! Chromium, driven the way a person uses it, in a window and a profile of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use thirtyfour::{ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
+
+use super::guarded::{Guarded, Program, require};
+
+/// Keep it from talking to anybody but the page's server, and from outliving a killed driver.
+const FLAGS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-pipe",
+];
+
+/// A browser window.
+pub struct Browser {
+    /// Drives it.
+    pub driver: WebDriver,
+    url: String,
+    _chromedriver: Guarded,
+}
+
+impl Browser {
+    /// Opens a window with an empty profile.
+    pub async fn open() -> Self {
+        require(Path::new("/usr/bin/chromium"), "chromium");
+        let made = Command::new("mktemp").args(["-d", "/tmp/ordercast-chromium.XXXXXX"]).output().expect("mktemp runs");
+        let folder = PathBuf::from(String::from_utf8_lossy(&made.stdout).trim());
+        let path = Path::new("/usr/bin/chromedriver");
+        let program =
+            Program { path, package: "chromium-driver", signal: "TERM", user: None, folder: Some(folder.clone()) };
+        let ready = |line: &str| line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse().ok();
+        let (chromedriver, port): (_, u16) = Guarded::start(&program, &["--port=0".to_owned()], ready)
+            .unwrap_or_else(|said| panic!("chromedriver: {said}"));
+        let mut wishes = DesiredCapabilities::chrome();
+        let profile = format!("--user-data-dir={}", folder.display());
+        for flag in FLAGS.into_iter().chain([profile.as_str()]) {
+            wishes.add_arg(flag).expect("a flag");
+        }
+        wishes.set_binary("/usr/bin/chromium").expect("a path");
+        let url = format!("http://127.0.0.1:{port}");
+        let driver = WebDriver::new(&url, wishes).await.expect("a window");
+        Self { driver, url, _chromedriver: chromedriver }
+    }
+
+    /// A command of the DevTools protocol.
+    async fn tell(&self, command: &str, parameters: Value) {
+        let url = format!("{}/session/{}/goog/cdp/execute", self.url, self.driver.session_id());
+        let body = json!({"cmd": command, "params": parameters});
+        let answer = reqwest::Client::new().post(url).json(&body).send().await.expect("chromedriver answers");
+        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap_or_default());
+    }
+
+    /// The size of the window's inside, and the colour scheme its user prefers.
+    pub async fn look(&self, width: u32, scheme: &str) {
+        let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.tell("Emulation.setDeviceMetricsOverride", size).await;
+        let prefers = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.tell("Emulation.setEmulatedMedia", prefers).await;
+    }
+
+    /// Waits until a script answers true in the page; it is asked again whenever the page has drawn.
+    pub async fn until(&self, what: &str, condition: &str) {
+        let script = format!(
+            "const done = arguments[0], end = performance.now() + 30000;
+             const look = () => {{
+                 let met = false;
+                 try {{ met = !!({condition}); }} catch (error) {{ met = false; }}
+                 if (met) done(true); else if (performance.now() > end) done(document.body.innerText); else setTimeout(look, 30);
+             }};
+             look();"
+        );
+        let answer = self.driver.execute_async(script, vec![]).await.expect("the script runs");
+        assert_eq!(answer.json(), &json!(true), "{what}");
+    }
+
+    /// What breaks the accessibility rules of axe-core on the page as it is now.
+    pub async fn accessibility_faults(&self) -> Vec<String> {
+        let path = tools().join("axe.js");
+        let axe = std::fs::read_to_string(&path);
+        let axe =
+            axe.unwrap_or_else(|_| panic!("{} is missing: run tests/run, which fetches axe-core", path.display()));
+        self.driver.execute(axe, vec![]).await.expect("axe loads");
+        let script = "const done = arguments[0];
+            axe.run(document).then(found => done(found.violations.map(v => `${v.id}: ${v.nodes.map(n => n.html).join(' ')}`)));";
+        let found = self.driver.execute_async(script, vec![]).await.expect("axe runs");
+        serde_json::from_value(found.json().clone()).expect("a list")
+    }
+
+    /// Keeps a picture of the page in `target/tmp/shots/`, to be looked at.
+    pub async fn shot(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shots");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        self.driver.screenshot(&folder.join(format!("{name}.png"))).await.expect("a picture");
+    }
+
+    /// Closes the window.
+    pub async fn close(self) {
+        self.driver.clone().quit().await.expect("the window closes");
+    }
+}
+
+/// Where `tests/run` puts what is no Debian package.
+fn tools() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools");
+    std::env::var_os("ORDERCAST_TOOLS").map_or(own, PathBuf::from)
+}
