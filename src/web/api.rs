@@ -3,11 +3,12 @@
 //! The table is written once. Routes, the document and the test that compares them are all made of it, so that no
 //! endpoint can be served and not described.
 
+use actix_web::HttpRequest;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use utoipa::ToResponse;
 
-use super::error::ProblemView;
+use super::error::{ProblemView, method_not_allowed};
 use super::idempotency::carry_out_once;
 use super::{carriers, orders, tokens, track};
 
@@ -24,7 +25,9 @@ macro_rules! routes {
             $(cfg.service(
                 web::resource([$path, concat!($path, "/")])
                     $(.route(web::$method().to($($module)::+::$handler)))+
-                    .default_service(web::to(super::error::method_not_allowed))
+                    .default_service(web::to(|request: HttpRequest| async move {
+                        method_not_allowed(&request, &[$(stringify!($method)),+])
+                    }))
                     .wrap(from_fn(carry_out_once)),
             );)+
         }

@@ -201,7 +201,7 @@ mod tests {
     fn a_refusal_says_where_and_what() {
         assert_eq!(
             refused(br#"{"inner": [{"name": "a"}, {"name": 5}]}"#),
-            ("bad_field", "inner[1].name: invalid type: integer `5`, expected a string at line 1 column 38".to_owned())
+            ("bad_field", "inner[1].name: invalid type: integer `5`, expected a string at line 1 column 36".to_owned())
         );
         let (code, message) = refused(br#"{"outer": 1}"#);
         assert_eq!(code, "bad_field");

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
@@ -143,13 +143,16 @@ impl ProblemView {
     }
 }
 
-/// The answer to a known path with another method.
-///
-/// # Errors
-/// Always `Invalid`, answered with 405.
-pub async fn method_not_allowed(request: HttpRequest) -> Answer {
-    let message = format!("{} is not possible on this path", request.method());
-    Err(Error::invalid(WRONG_METHOD, message).into())
+/// The answer to a known path with another method than these.
+#[must_use]
+pub fn method_not_allowed(request: &HttpRequest, allowed: &[&str]) -> HttpResponse {
+    let allowed = allowed.join(", ").to_uppercase();
+    let message = format!("{} is not possible on this path; {allowed} is", request.method());
+    let mut reply = Problem(Error::invalid(WRONG_METHOD, message)).error_response();
+    if let Ok(value) = HeaderValue::try_from(allowed) {
+        reply.headers_mut().insert(ALLOW, value);
+    }
+    reply
 }
 
 /// The answer to a path nobody serves.

@@ -230,5 +230,6 @@ async fn text_that_can_be_no_order_is_told_apart_from_an_order_that_is_not_there
     }
     assert_eq!(api.get("/api/v1/orders/%FF").await.status / 100, 4);
     assert_eq!(api.get("/api/v1/orders/nope").await.problem(), (404, "not_found"));
-    assert_eq!(send(api.request(Method::PUT, "/api/v1/orders/nope")).await.problem(), (405, "method_not_allowed"));
+    let refused = send(api.request(Method::PUT, "/api/v1/orders/nope")).await;
+    assert_eq!((refused.problem(), refused.header("allow")), ((405, "method_not_allowed"), "GET, PATCH"));
 }
