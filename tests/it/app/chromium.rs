@@ -66,6 +66,9 @@ impl Browser {
         self.tell("Emulation.setDeviceMetricsOverride", size).await;
         let prefers = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.tell("Emulation.setEmulatedMedia", prefers).await;
+        // Colours fade over; a picture taken meanwhile shows neither scheme.
+        let still = "document.getAnimations().every(a => a.playState === 'finished' || a.effect.getTiming().iterations === Infinity)";
+        self.until("colours have settled", still).await;
     }
 
     /// Waits until a script answers true in the page; it is asked again whenever the page has drawn.
