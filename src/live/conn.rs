@@ -86,6 +86,8 @@ pub struct Conn {
     pub opened: Instant,
     /// Whether anything was heard since the last ping.
     pub heard: Cell<bool>,
+    /// A request of it is being carried out; meanwhile nothing is read, so its silence means nothing.
+    pub busy: Cell<bool>,
     /// Since when its last message waits to be written.
     pub closing: Cell<Option<Instant>>,
     /// Its place in the worker's table.

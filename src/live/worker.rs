@@ -145,6 +145,7 @@ impl Worker {
             url_pass: arrival.pass,
             opened: Instant::now(),
             heard: Cell::new(true),
+            busy: Cell::new(false),
             closing: Cell::new(None),
             slot: Cell::new(slot),
         });
@@ -303,7 +304,7 @@ impl Worker {
                         conn.heard.set(false);
                         conn.link.push_control(&frame::ping());
                     }
-                    Kind::Socket if is_turn(BEATS, late) && !conn.heard.get() => {
+                    Kind::Socket if is_turn(BEATS, late) && !conn.heard.get() && !conn.busy.get() => {
                         Stats::count(&self.live.stats().closed);
                         conn.link.cut();
                     }

@@ -142,6 +142,11 @@ impl Socket {
                     return false;
                 }
                 self.asked = None;
+                self.conn().busy.set(false);
+            }
+            // Whoever does not read its answers gets no more work done.
+            if !self.steps.is_empty() && !self.conn().link.is_drained() {
+                return false;
             }
             let (worker, conn) = (&self.held.worker, &self.held.conn);
             match self.steps.pop_front() {
@@ -151,6 +156,7 @@ impl Socket {
                 Some(Step::Close(why, reason)) => worker.end(conn, why, reason),
                 Some(Step::Ask(asked)) => {
                     let (worker, conn) = (Rc::clone(worker), Rc::clone(conn));
+                    conn.busy.set(true);
                     self.asked = Some(Box::pin(async move { worker.ask(&conn, asked).await }));
                 }
             }
@@ -242,6 +248,9 @@ impl Future for Socket {
                 return Poll::Ready(());
             }
             if !is_idle {
+                if this.asked.is_none() && this.conn().link.is_drained() {
+                    continue;
+                }
                 return Poll::Pending;
             }
             match this.poll_read(cx) {

@@ -158,3 +158,96 @@ where
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use actix_web::http::StatusCode;
+    use actix_web::{App, HttpRequest, HttpResponse, web};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot;
+
+    use super::super::serve::{ServeSettings, serve};
+    use super::*;
+
+    /// A request's payload that tells when the server lets go of it.
+    struct Told<P>(P, Option<oneshot::Sender<()>>);
+
+    impl<P: Stream + Unpin> Stream for Told<P> {
+        type Item = P::Item;
+
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P::Item>> {
+            Pin::new(&mut self.0).poll_next(cx)
+        }
+    }
+
+    impl<P> Drop for Told<P> {
+        fn drop(&mut self) {
+            if let Some(told) = self.1.take() {
+                told.send(()).ok();
+            }
+        }
+    }
+
+    #[derive(Clone)]
+    struct Wanted {
+        header: usize,
+        let_go: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    }
+
+    async fn upgrade(request: HttpRequest, payload: web::Payload, wanted: web::Data<Wanted>) -> HttpResponse {
+        let let_go = wanted.let_go.lock().unwrap().take();
+        let heir = |stream: TcpStream| {
+            // Written at the earliest moment: were the head not out yet, it would come first or in between.
+            assert_eq!(stream.try_write(b"taken").unwrap(), 5);
+            actix_web::rt::spawn(async move {
+                let mut stream = stream;
+                while stream.read_u8().await.is_ok_and(|byte| byte != b'.') {}
+            });
+        };
+        let body = request.conn_data::<TakeOver>().unwrap().body(Told(payload, let_go), heir);
+        HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS)
+            .upgrade("websocket")
+            .insert_header(("x-padding", "~".repeat(wanted.header)))
+            .body(body)
+    }
+
+    /// A client that reads its answer to an upgrade only when the server can write no more at once.
+    async fn take(header: usize) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (let_go, gone) = oneshot::channel();
+        let wanted = Wanted { header, let_go: Arc::new(Mutex::new(Some(let_go))) };
+        let factory = move || App::new().app_data(web::Data::new(wanted.clone())).route("/", web::get().to(upgrade));
+        let server = serve(factory, listener, &ServeSettings { workers: 1, ..ServeSettings::default() }).unwrap();
+        let handle = server.handle();
+        let running = tokio::spawn(server);
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n").await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"taken") {
+            assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0, "closed early");
+        }
+        let head = heard.len() - b"taken".len();
+        assert!(heard.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+        assert_eq!(heard[..head].windows(4).position(|bytes| bytes == b"\r\n\r\n"), Some(head - 4), "the whole head first");
+        assert_eq!(heard[..head].iter().filter(|byte| **byte == b'~').count(), header, "and all of it");
+        // The socket is open and taken, and yet the server has let go of the connection and its buffers.
+        gone.await.unwrap();
+        client.write_all(b".").await.unwrap();
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0, "the heir alone held it");
+        handle.stop(false).await;
+        running.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_taken_after_the_whole_head_is_out_and_the_server_then_lets_go() {
+        take(10).await;
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_fit_into_the_socket_at_once_is_not_cut() {
+        take(16 << 20).await;
+    }
+}
