@@ -1,0 +1,160 @@
+//! What a delivery costs, and what an idle connection holds: the server against the raw send loop, in turns.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use rand::seq::index::sample;
+
+use super::machine::{cpu, memory};
+use super::raw::Raw;
+use super::server::{Place, Seeds, Server};
+use super::swarm::Swarm;
+use super::table::{Table, spread};
+use super::traffic::{PATIENCE, Traffic};
+use super::{Load, RUNS};
+
+/// Orders that get an event at once in the shape of many rooms.
+const AT_ONCE: usize = 64;
+/// Length of the note, which makes the frame about 250 bytes long.
+const NOTE: usize = 30;
+
+/// One shape of load.
+struct Shape {
+    name: &'static str,
+    rooms: usize,
+    goal: f64,
+    /// Times each room (one room), or groups of [`AT_ONCE`] rooms (many), get an event.
+    rounds: usize,
+}
+
+impl Shape {
+    fn pick(&self) -> Vec<usize> {
+        if self.rooms == 1 { vec![0] } else { sample(&mut rand::rng(), self.rooms, AT_ONCE.min(self.rooms)).into_vec() }
+    }
+}
+
+/// One room with every connection, then rooms of two.
+pub fn run(load: &Load, table: &mut Table) -> Result<()> {
+    let rooms = load.connections / 2;
+    shape(load, &Shape { name: "one room", rooms: 1, goal: 1.3, rounds: load.less(30) }, table)?;
+    shape(load, &Shape { name: "rooms of two", rooms, goal: 1.45, rounds: load.less(300) }, table)
+}
+
+fn shape(load: &Load, shape: &Shape, table: &mut Table) -> Result<()> {
+    let place = Place::new(None)?;
+    let seeds = place.seed(shape.rooms, shape.rooms)?;
+    let server = Server::start(&place)?;
+    let (mut floors, mut posts, mut alls) = (Vec::new(), Vec::new(), Vec::new());
+    let mut frame = 250;
+    let mut traffic = Traffic::new(server.address, &seeds)?;
+    traffic.add_posters(AT_ONCE)?;
+    // Everything that is made once is made before it is measured.
+    measure(&server, &mut traffic, shape, 5, 0)?;
+    for run in 0..RUNS {
+        let before = memory(server.pid())?;
+        posts.push(measure(&server, &mut traffic, shape, shape.rounds, 0)?);
+        let watchers = watch(load, shape, &mut traffic)?;
+        if run == 0 {
+            let held = (memory(server.pid())?.saturating_sub(before)) as f64 / load.connections as f64;
+            let figure = format!("{held:.0} bytes");
+            table.row(&format!("{}: memory per idle connection", title(load, shape)), figure, "<= 13312, on to 2048");
+        }
+        alls.push(measure(&server, &mut traffic, shape, shape.rounds, load.connections / shape.rooms)?);
+        traffic.check(&watchers)?;
+        frame = traffic.swarm.frame_length;
+        traffic.swarm.cut(watchers.into_iter().map(|(who, _)| who));
+        floors.push(floor(load, shape, frame)?);
+    }
+    report(load, shape, table, &floors, &posts, &alls);
+    eprintln!("frame of {frame} bytes");
+    Ok(())
+}
+
+fn title(load: &Load, shape: &Shape) -> String {
+    match shape.rooms {
+        1 => format!("one room x {}", load.connections),
+        rooms => format!("{rooms} {}", shape.name),
+    }
+}
+
+/// The CPU of a POST is measured without watchers and taken off: it is the same with a raw send loop behind it.
+fn report(load: &Load, shape: &Shape, table: &mut Table, floors: &[f64], posts: &[f64], alls: &[f64]) {
+    let per_post = (load.connections / shape.rooms) as f64;
+    let own: Vec<f64> = alls.iter().zip(posts).map(|(all, post)| (all - post) / per_post).collect();
+    let ratio = |values: &[f64]| values.iter().zip(floors).map(|(value, floor)| value / floor).collect::<Vec<_>>();
+    let whole: Vec<f64> = alls.iter().map(|all| all / per_post).collect();
+    let title = title(load, shape);
+    table.row(&format!("{title}: raw send loop, CPU per delivery"), format!("{} us", spread(floors, 2)), "");
+    table.row(&format!("{title}: CPU per delivery"), format!("{} us", spread(&own, 2)), "");
+    table.row(
+        &format!("{title}: CPU per delivery against the raw loop"),
+        spread(&ratio(&own), 2),
+        &format!("<= {}", shape.goal),
+    );
+    table.row(&format!("{title}: CPU of a durable POST without watchers"), format!("{} us", spread(posts, 1)), "");
+    let whole = spread(&ratio(&whole), 2);
+    table.row(&format!("{title}: the same with the POST and its commit in it"), whole, "");
+}
+
+/// Connects the watchers; each with its order.
+fn watch(load: &Load, shape: &Shape, traffic: &mut Traffic<'_>) -> Result<Vec<(usize, usize)>> {
+    let orders: Vec<usize> = (0..load.connections).map(|at| at % shape.rooms).collect();
+    let watchers = traffic.add_watchers(orders.iter().copied())?;
+    let end = Instant::now() + load.rest();
+    while Instant::now() < end {
+        traffic.turn(Duration::from_millis(50))?;
+    }
+    Ok(watchers.into_iter().zip(orders).collect())
+}
+
+/// Microseconds of CPU of the server per POST, each delivered to so many watchers.
+fn measure(server: &Server, traffic: &mut Traffic<'_>, shape: &Shape, rounds: usize, watchers: usize) -> Result<f64> {
+    let before = cpu(server.pid())?;
+    let mut posted = 0_u64;
+    // Without watchers a POST is cheap: more of them, or the clock is too coarse.
+    let rounds = if watchers == 0 && shape.rooms == 1 { rounds * 50 } else { rounds };
+    for _ in 0..rounds {
+        let due = traffic.delivered;
+        let picked = shape.pick();
+        for order in &picked {
+            traffic.note(*order, NOTE)?;
+        }
+        posted += picked.len() as u64;
+        traffic.settle(due + (picked.len() * watchers) as u64)?;
+    }
+    let spent = cpu(server.pid())?.saturating_sub(before);
+    Ok(spent.as_secs_f64() * 1e6 / posted as f64)
+}
+
+/// Microseconds of CPU per delivery of the raw loop in the same shape.
+fn floor(load: &Load, shape: &Shape, frame: usize) -> Result<f64> {
+    let mut raw = Raw::start(load.connections, frame)?;
+    let mut swarm = Swarm::new()?;
+    for at in 0..load.connections {
+        swarm.bare(raw.address)?;
+        if at % 64 == 63 {
+            swarm.turn(Duration::from_millis(1))?;
+        }
+    }
+    raw.ready()?;
+    let before = cpu(raw.pid())?;
+    let mut due = 0;
+    for _ in 0..shape.rounds {
+        let picked = if shape.rooms == 1 { Vec::new() } else { shape.pick() };
+        let sends = if picked.is_empty() { load.connections } else { picked.len() * 2 };
+        raw.send(&picked)?;
+        due += sends as u64;
+        let begin = Instant::now();
+        while swarm.bare_bytes < due * frame as u64 {
+            swarm.turn(Duration::from_millis(100))?;
+            ensure!(begin.elapsed() < PATIENCE, "the raw loop is stuck");
+        }
+    }
+    let spent = cpu(raw.pid())?.saturating_sub(before);
+    Ok(spent.as_secs_f64() * 1e6 / due as f64)
+}
+
+/// Seeds of a scenario that needs rooms of two.
+pub fn rooms_of_two(load: &Load, place: &Place) -> Result<Seeds> {
+    place.seed(load.connections / 2, load.connections / 2)
+}
