@@ -2,8 +2,9 @@
 //!
 //! Callers queue; one task takes whatever waits, thinks each change through against the locked rows, and writes order
 //! rows, events, audit rows and jobs of the whole group in one transaction. A change that is refused spoils nothing for
-//! the others; a group that fails as a whole is tried again one by one. What survives a crash: everything that was
-//! answered. The announcement may be lost in one; every reader of the log heals that by its position (see `live`).
+//! the others; a group that fails as a whole is tried again one by one, unless the database is away. What survives a
+//! crash: everything that was answered. The announcement may be lost in one; every reader of the log heals that by its
+//! position (see `live`).
 
 use std::sync::Arc;
 
@@ -172,9 +173,17 @@ async fn serve(db: &Db, group: Vec<Waiting<Wish, Vec<Outcome>>>, now: Timestamp)
     let all = 0..wishes.len();
     let outcomes = match commit(db, wishes.clone(), all.clone(), now).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(error) if all.len() == 1 => vec![Err(error)],
+        // It may have been committed, the answer alone lost. Trying again here could make an order twice, or refuse by its
+        // position what has just been done: the callers decide.
+        Err(error @ Error::Unavailable(..)) => {
+            tracing::warn!(%error, cause = std::error::Error::source(&error), changes = all.len(), "a group could not be committed");
+            all.map(|_| Err(Error::Unavailable("The database".into(), None))).collect()
+        }
+        Err(error) if all.len() == 1 && !matches!(error, Error::Conflict(_)) => vec![Err(error)],
         Err(error) => {
-            tracing::warn!(%error, changes = all.len(), "a group could not be committed; trying its changes one by one");
+            // A conflict here means that another instance took a name between our look and our writing: looking again
+            // finds its order, which is what a repeat wants, or tells that the number is taken.
+            tracing::warn!(%error, changes = all.len(), "could not be committed; trying again one by one");
             one_by_one(db, wishes, now).await
         }
     };
@@ -184,7 +193,10 @@ async fn serve(db: &Db, group: Vec<Waiting<Wish, Vec<Outcome>>>, now: Timestamp)
 async fn one_by_one(db: &Db, wishes: Arc<Vec<Wish>>, now: Timestamp) -> Vec<Outcomes> {
     let mut outcomes = Vec::with_capacity(wishes.len());
     for at in 0..wishes.len() {
-        let alone = commit(db, wishes.clone(), at..at + 1, now).await;
+        let mut alone = commit(db, wishes.clone(), at..at + 1, now).await;
+        if matches!(alone, Err(Error::Conflict(_))) {
+            alone = commit(db, wishes.clone(), at..at + 1, now).await;
+        }
         outcomes.push(alone.and_then(|mut one| one.pop().ok_or_else(|| Error::internal("no outcome"))));
     }
     outcomes
