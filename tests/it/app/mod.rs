@@ -11,4 +11,4 @@ pub mod relay;
 mod test_app;
 pub mod watcher;
 
-pub use test_app::TestApp;
+pub use test_app::{Stack, TestApp};
