@@ -99,8 +99,9 @@ impl Passes {
         let found = self.db.read(move |conn| Box::pin(store::find_pass(conn, id))).await?;
         let Some((row, status, updated_at)) = found else { return Ok(Admission::Unknown) };
         let has_ended = status.parse::<Status>().is_ok_and(Status::is_terminal);
-        let by_order =
-            has_ended.then(|| updated_at.0.saturating_add(SignedDuration::from_hours(24 * i64::from(self.days))));
+        let by_order = has_ended.then(|| {
+            updated_at.0.max(row.created_at.0).saturating_add(SignedDuration::from_hours(24 * i64::from(self.days)))
+        });
         let by_order = by_order.transpose().map_err(Error::internal)?;
         let mut pass = to_pass(row);
         pass.expires_at = [pass.expires_at, by_order].into_iter().flatten().min();
