@@ -90,12 +90,14 @@ struct Language {
     /// `ltr` or `rtl`.
     direction: &'static str,
     template: fn(Letter) -> Template,
+    /// What the button says.
+    action: fn(Letter) -> &'static str,
     estimate: fn(Estimate) -> String,
 }
 
 /// English comes first: it is what everybody else gets. A further language is a row here and its folder of templates.
 const LANGUAGES: &[Language] =
-    &[Language { tag: "en", direction: "ltr", template: english, estimate: english_estimate }];
+    &[Language { tag: "en", direction: "ltr", template: english, action: english_action, estimate: english_estimate }];
 
 macro_rules! template {
     ($folder:literal) => {
@@ -114,6 +116,13 @@ fn english(letter: Letter) -> Template {
         Letter::Delivered => template!("delivered"),
         Letter::Cancelled => template!("cancelled"),
         Letter::TrackingLink => template!("tracking_link"),
+    }
+}
+
+fn english_action(letter: Letter) -> &'static str {
+    match letter {
+        Letter::Processing | Letter::Shipped | Letter::TrackingLink => "Follow your order",
+        Letter::Delivered | Letter::Cancelled => "See your order",
     }
 }
 
@@ -144,6 +153,7 @@ pub fn render(letter: Letter, input: &LetterInput) -> Rendered {
         ("parcel", optional(&input.tracking_number)),
         ("parcel_page", input.tracking_url.as_deref().and_then(web_address).unwrap_or_default()),
         ("estimate", estimate),
+        ("action", (language.action)(letter).to_owned()),
         ("reason", optional(&input.reason)),
         ("page", web_address(&input.track_page).unwrap_or_default()),
         ("unsubscribe", input.unsubscribe_url.as_deref().and_then(web_address).unwrap_or_default()),

@@ -17,7 +17,7 @@ use crate::accounts::Companies;
 use crate::base::id::{JobId, OrderId};
 use crate::base::{Actor, Error, Result};
 use crate::jobs::Verdict;
-use crate::orders::{EventBody, Order, OrderRef, Passes, Status, Timeline};
+use crate::orders::{EventBody, Order, OrderRef, Passes, Status, Timeline, shipping};
 
 /// Writes to customers. Cheap to clone.
 #[derive(Clone)]
@@ -81,13 +81,15 @@ impl Notify {
 }
 
 fn letter_input(order: Order, shop: String, track_page: String) -> LetterInput {
+    let carrier = order.carrier.as_deref().map(|carrier| shipping::canonical(carrier).unwrap_or(carrier).to_owned());
+    let parcel_page = order.parcel_page();
     LetterInput {
         order_number: order.number,
         shop,
         customer_name: order.customer.name,
-        carrier: order.carrier,
+        carrier,
         tracking_number: order.tracking_number,
-        tracking_url: order.tracking_url,
+        tracking_url: order.tracking_url.or(parcel_page),
         estimate: order.estimated_delivery,
         reason: order.cancellation_reason,
         track_page,

@@ -5,6 +5,7 @@ pub mod customer;
 pub mod caller;
 pub mod guarded;
 pub mod instance;
+pub mod post_office;
 pub mod postgres;
 pub mod redis;
 pub mod relay;
