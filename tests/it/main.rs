@@ -24,6 +24,7 @@ mod live_limits;
 mod notify;
 mod orders;
 mod orders_path;
+mod pages;
 mod readme;
 mod rows;
 mod rust_source;
