@@ -30,7 +30,7 @@ pub struct Config {
     /// Folder for the SQLite database, keys and kept mail
     #[arg(long, env = "ORDERCAST_DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
-    /// Address customers reach this instance by, for links in mail [default: http://<bind>]
+    /// Address customers reach this instance by, for links in mail [default: http:// and the address it listens on]
     #[arg(long, env = "ORDERCAST_PUBLIC_URL")]
     pub public_url: Option<String>,
     /// Name of the shop that orders belong to while no other company is named
@@ -42,7 +42,7 @@ pub struct Config {
     /// Worker threads for requests and sockets [default: the number of cores]
     #[arg(long, env = "ORDERCAST_WORKERS")]
     pub workers: Option<usize>,
-    /// Database: sqlite:<path> or postgres://user:password@host/name?sslmode=require [default: SQLite in the data folder]
+    /// Database: sqlite:PATH or postgres://user:password@host/name?sslmode=require [default: SQLite in the data folder]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Option<Secret>,
     /// File that holds the database address, in place of DATABASE_URL

@@ -44,7 +44,7 @@ fn shape(load: &Load, shape: &Shape, table: &mut Table) -> Result<()> {
     let place = Place::new(None)?;
     let seeds = place.seed(shape.rooms, shape.rooms)?;
     let server = Server::start(&place)?;
-    let (mut floors, mut posts, mut alls) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut floors, mut posts, mut results) = (Vec::new(), Vec::new(), Vec::new());
     let mut frame = 250;
     let mut traffic = Traffic::new(server.address, &seeds)?;
     traffic.add_posters(AT_ONCE)?;
@@ -59,13 +59,13 @@ fn shape(load: &Load, shape: &Shape, table: &mut Table) -> Result<()> {
             let figure = format!("{held:.0} bytes");
             table.row(&format!("{}: memory per idle connection", title(load, shape)), figure, "<= 13312, on to 2048");
         }
-        alls.push(measure(&server, &mut traffic, shape, shape.rounds, load.connections / shape.rooms)?);
+        results.push(measure(&server, &mut traffic, shape, shape.rounds, load.connections / shape.rooms)?);
         traffic.check(&watchers)?;
         frame = traffic.swarm.frame_length;
         traffic.swarm.cut(watchers.into_iter().map(|(who, _)| who));
         floors.push(floor(load, shape, frame)?);
     }
-    report(load, shape, table, &floors, &posts, &alls);
+    report(load, shape, table, &floors, &posts, &results);
     eprintln!("frame of {frame} bytes");
     Ok(())
 }
@@ -78,11 +78,11 @@ fn title(load: &Load, shape: &Shape) -> String {
 }
 
 /// The CPU of a POST is measured without watchers and taken off: it is the same with a raw send loop behind it.
-fn report(load: &Load, shape: &Shape, table: &mut Table, floors: &[f64], posts: &[f64], alls: &[f64]) {
+fn report(load: &Load, shape: &Shape, table: &mut Table, floors: &[f64], posts: &[f64], results: &[f64]) {
     let per_post = (load.connections / shape.rooms) as f64;
-    let own: Vec<f64> = alls.iter().zip(posts).map(|(all, post)| (all - post) / per_post).collect();
+    let own: Vec<f64> = results.iter().zip(posts).map(|(all, post)| (all - post) / per_post).collect();
     let ratio = |values: &[f64]| values.iter().zip(floors).map(|(value, floor)| value / floor).collect::<Vec<_>>();
-    let whole: Vec<f64> = alls.iter().map(|all| all / per_post).collect();
+    let whole: Vec<f64> = results.iter().map(|all| all / per_post).collect();
     let title = title(load, shape);
     table.row(&format!("{title}: raw send loop, CPU per delivery"), format!("{} us", spread(floors, 2)), "");
     table.row(&format!("{title}: CPU per delivery"), format!("{} us", spread(&own, 2)), "");

@@ -145,7 +145,7 @@ async fn a_body_over_the_limit_is_413_with_and_without_its_length() {
 }
 
 #[tokio::test]
-async fn another_companys_token_learns_nothing_not_even_that_the_order_exists() {
+async fn a_token_of_another_company_learns_nothing_not_even_that_the_order_exists() {
     let (app, order, token, _) = at_the_example().await;
     let other = app.parts.companies.ensure("other", "Another shop").await.expect("a company").id;
     let new = NewToken {

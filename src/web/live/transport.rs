@@ -224,14 +224,21 @@ mod tests {
         let handle = server.handle();
         let running = tokio::spawn(server);
         let mut client = TcpStream::connect(address).await.unwrap();
-        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n").await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            .await
+            .unwrap();
         let mut heard = Vec::new();
         while !heard.ends_with(b"taken") {
             assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0, "closed early");
         }
         let head = heard.len() - b"taken".len();
         assert!(heard.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
-        assert_eq!(heard[..head].windows(4).position(|bytes| bytes == b"\r\n\r\n"), Some(head - 4), "the whole head first");
+        assert_eq!(
+            heard[..head].windows(4).position(|bytes| bytes == b"\r\n\r\n"),
+            Some(head - 4),
+            "the whole head first"
+        );
         assert_eq!(heard[..head].iter().filter(|byte| **byte == b'~').count(), header, "and all of it");
         // The socket is open and taken, and yet the server has let go of the connection and its buffers.
         gone.await.unwrap();
