@@ -108,14 +108,24 @@ macro_rules! find {
     };
 }
 
-/// Inserts many rows: one statement on PostgreSQL, one prepared statement again and again on SQLite.
+/// Most rows of one statement: PostgreSQL takes 65,535 values, and our widest table has 30 columns.
+pub const ROWS_AT_ONCE: usize = 2000;
+
+/// Inserts many rows: few statements on PostgreSQL, one prepared statement again and again on SQLite.
 #[macro_export]
 macro_rules! insert_many {
     ($conn:expr, $table:expr, $rows:expr) => {
         match $conn {
             $crate::db::Conn::Postgres(conn) => {
-                let query = diesel::insert_into($table).values($rows);
-                diesel_async::RunQueryDsl::execute(query, &mut **conn).await
+                let mut done = Ok(0);
+                for rows in $rows.chunks($crate::db::ROWS_AT_ONCE) {
+                    let query = diesel::insert_into($table).values(rows);
+                    done = diesel_async::RunQueryDsl::execute(query, &mut **conn).await;
+                    if done.is_err() {
+                        break;
+                    }
+                }
+                done
             }
             $crate::db::Conn::Sqlite(conn) => $rows.iter().try_fold(0, |done, row| {
                 let query = diesel::insert_into($table).values(row);

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use super::{Claimed, Counts, Job};
 use crate::base::id::JobId;
 use crate::base::{Error, Result};
-use crate::db::Conn;
 use crate::db::schema::jobs;
 use crate::db::types::At;
+use crate::db::{Conn, ROWS_AT_ONCE};
 use crate::{execute, load};
 
 #[derive(Insertable)]
@@ -31,8 +31,10 @@ pub(super) async fn insert(conn: &mut Conn, new: &[Job], now: Timestamp) -> Resu
     // A job that waits already is enough.
     match conn {
         Conn::Postgres(conn) => {
-            let query = diesel::insert_into(jobs::table).values(&rows).on_conflict_do_nothing();
-            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            for rows in rows.chunks(ROWS_AT_ONCE) {
+                let query = diesel::insert_into(jobs::table).values(rows).on_conflict_do_nothing();
+                diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            }
         }
         Conn::Sqlite(conn) => {
             for row in &rows {
