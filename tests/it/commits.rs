@@ -193,3 +193,25 @@ async fn sixty_four_writers_on_two_instances_leave_every_row_in_step() {
     assert_eq!((done.orders, done.events, done.audits, done.seqs), (20, 660, 660, 660));
     assert_eq!(number(&one.parts.db, "SELECT count(DISTINCT id) AS n FROM order_events").await, 660);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_bulks_at_once_are_all_carried_out() {
+    let ground = Ground::lay().await;
+    let app = ground.build(&[], Clock::System).await;
+    let company = app.parts.companies.first().await.expect("the shop").id;
+    let make = |_| app.parts.orders.create(TESTS, NewOrder { company, ..NewOrder::default() }, None);
+    let made = join_all((0..500).map(make)).await;
+    let ids: Vec<OrderRef> = made.into_iter().map(|made| OrderRef::Id(made.expect("an order").order.id)).collect();
+    let bulk = |turn: usize| {
+        let rows = ids.iter().map(|id| (id.clone(), note(turn.to_string()))).collect();
+        app.parts.orders.advance_all(admin(), rows, false, None)
+    };
+    // More rows at once than one statement can hold.
+    let outcomes = join_all((0..16).map(bulk)).await;
+    for outcome in outcomes {
+        let rows = outcome.expect("the bulk was carried out");
+        assert!(rows.iter().all(|row| row.as_ref().is_ok_and(|done| done.event.is_some())));
+    }
+    let done = written(&app.parts.db).await;
+    assert_eq!((done.events, done.seqs, done.audits), (8500, 8500, 8500));
+}
