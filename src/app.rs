@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +53,7 @@ impl App {
     /// # Errors
     /// As [`App::build`].
     pub async fn build_on(bus: Arc<dyn Bus>, config: Config, clock: Clock) -> Result<Self> {
-        let listener = TcpListener::bind(config.bind).map_err(|error| {
+        let listener = listen(config.bind).map_err(|error| {
             Error::invalid("bad_setting", format!("ORDERCAST_BIND: {} cannot be listened on: {error}", config.bind))
         })?;
         let workers =
@@ -115,6 +116,18 @@ impl App {
         work.wait().await;
         served
     }
+}
+
+/// Takes the address. Many may wait to be accepted: after a restart everybody comes back in the same moment, and with
+/// the usual 128 most of them would have to knock a second time, a second later.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    const WAITING: i32 = 4096;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // Or a restart would have to wait for the connections of the last run.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(WAITING)?;
+    Ok(socket.into())
 }
 
 /// Resolves at SIGTERM or SIGINT.
