@@ -129,13 +129,7 @@ fn measure(server: &Server, traffic: &mut Traffic<'_>, shape: &Shape, rounds: us
 /// Microseconds of CPU per delivery of the raw loop in the same shape.
 fn floor(load: &Load, shape: &Shape, frame: usize) -> Result<f64> {
     let mut raw = Raw::start(load.connections, frame)?;
-    let mut swarm = Swarm::new()?;
-    for at in 0..load.connections {
-        swarm.bare(raw.address)?;
-        if at % 64 == 63 {
-            swarm.turn(Duration::from_millis(1))?;
-        }
-    }
+    let mut swarm = readers(load, &raw)?;
     raw.ready()?;
     let before = cpu(raw.pid())?;
     let mut due = 0;
@@ -152,6 +146,21 @@ fn floor(load: &Load, shape: &Shape, frame: usize) -> Result<f64> {
     }
     let spent = cpu(raw.pid())?.saturating_sub(before);
     Ok(spent.as_secs_f64() * 1e6 / due as f64)
+}
+
+/// Readers of the raw loop, each of them greeted: connecting faster than it accepts would overflow the kernel's queue.
+fn readers(load: &Load, raw: &Raw) -> Result<Swarm> {
+    let mut swarm = Swarm::new()?;
+    for at in 1..=load.connections {
+        swarm.bare(raw.address)?;
+        let (begin, ahead) = (Instant::now(), if at == load.connections { 0 } else { 64 });
+        while swarm.bare_bytes + ahead < at as u64 {
+            swarm.turn(Duration::from_millis(100))?;
+            ensure!(begin.elapsed() < PATIENCE, "the raw loop takes no connections");
+        }
+    }
+    swarm.bare_bytes = 0;
+    Ok(swarm)
 }
 
 /// Seeds of a scenario that needs rooms of two.

@@ -8,6 +8,9 @@ use anyhow::{Context as _, Result, bail};
 
 use super::machine::{self, MEASURED_CORE};
 
+/// What each connection is greeted with: the load program connects no faster than it is accepted.
+const HELLO: u8 = b'x';
+
 /// The loop as a child process; killed when dropped.
 pub struct Raw {
     child: Child,
@@ -67,6 +70,7 @@ pub fn run(connections: usize, frame: usize) -> Result<()> {
         let (stream, _) = listener.accept()?;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
+        send(&stream, &[HELLO])?;
         streams.push(stream);
     }
     println!("ready");

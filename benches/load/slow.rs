@@ -1,8 +1,9 @@
 //! Some readers of a busy room stop reading: the others must not notice, and the server must not grow.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Load;
 use super::machine::memory;
@@ -27,48 +28,32 @@ pub fn run(load: &Load, table: &mut Table) -> Result<()> {
     traffic.add_posters(8)?;
     let watchers = traffic.add_watchers(std::iter::repeat_n(0, READERS))?;
     let (stopped, reading) = watchers.split_at(STOPPED);
-    drive(&mut traffic, reading, load.less(500))?;
-    let before = memory(server.pid())?;
-    for who in stopped {
-        traffic.swarm.pause(*who, true)?;
+    let (count, name) = (load.less(10_000), format!("{READERS} readers of one order, 2 KB events"));
+    let start = memory(server.pid())?;
+    for (how, is_stopped) in [("all read", false), ("5 stop reading", true)] {
+        if is_stopped {
+            stopped.iter().try_for_each(|who| traffic.swarm.pause(*who, true))?;
+        }
+        let before = memory(server.pid())?;
+        let (mut took, peak) = drive(&mut traffic, reading, count, server.pid())?;
+        took.sort_unstable();
+        let figure = format!("p50 {} p99 {}", ms(share(&took, 0.5)), ms(share(&took, 0.99)));
+        table.row(&format!("{name}, {how}: delivery to the 45"), figure, "");
+        let grown = |since: u64| peak.saturating_sub(since) as f64 / 1e6;
+        let figure = format!("{:.1} MB, {:.1} MB since the start", grown(before), grown(start));
+        table.row(&format!("{name}, {how}: the server grows by, in {count} updates"), figure, "");
     }
-    let count = load.less(10_000);
-    let (mut took, peak) = drive_and_watch(&mut traffic, reading, count, server.pid())?;
-    took.sort_unstable();
-    let grown = peak.saturating_sub(before) as f64 / 1e6;
-    let name = format!("{STOPPED} of {READERS} readers stop, {count} updates of 2 KB");
-    table.row(&format!("{name}: the server grows by"), format!("{grown:.1} MB"), "");
-    let figure = format!("p50 {} p99 {}", ms(share(&took, 0.5)), ms(share(&took, 0.99)));
-    table.row(&format!("{name}: delivery to the others"), figure, "");
-    let (complete, closed) = read_on(&mut traffic, stopped)?;
+    let (complete, back) = read_on(&mut traffic, stopped)?;
     let whole: Vec<_> = reading.iter().map(|who| (*who, 0)).collect();
     traffic.check(&whole)?;
-    let figure = format!("{complete} read on without a gap, {closed} were closed with 4100 and resume; 0 lost");
+    let figure = format!("{complete} read on, {back} came back with their position; all complete");
     table.row(&format!("{name}: those who stopped"), figure, "0 lost");
     Ok(())
 }
 
-/// Changes the order so often; each change once the readers have the one before.
-fn drive(traffic: &mut Traffic<'_>, reading: &[usize], count: usize) -> Result<()> {
-    for _ in 0..count {
-        traffic.note(0, NOTE)?;
-        let begin = Instant::now();
-        while traffic.under_way() > 0 || !reading.iter().all(|who| traffic.swarm.position(*who) == Some(traffic.seq[0]))
-        {
-            traffic.turn(Duration::from_millis(100))?;
-            ensure!(begin.elapsed() < PATIENCE, "the readers are stuck: {:?}", traffic.swarm.faults);
-        }
-    }
-    Ok(())
-}
-
-/// The same at a steady rate; says how long each delivery took and how large the server has been.
-fn drive_and_watch(
-    traffic: &mut Traffic<'_>,
-    reading: &[usize],
-    count: usize,
-    server: u32,
-) -> Result<(Vec<Duration>, u64)> {
+/// Changes the order at a steady rate, never before the readers have the change before; says how long each delivery took
+/// and how large the server has been.
+fn drive(traffic: &mut Traffic<'_>, reading: &[usize], count: usize, server: u32) -> Result<(Vec<Duration>, u64)> {
     let gap = Duration::from_secs_f64(1.0 / RATE);
     let (mut took, mut peak, mut next) = (Vec::with_capacity(count * READERS), 0, Instant::now());
     for at in 0..count {
@@ -98,23 +83,30 @@ fn drive_and_watch(
     Ok((took, peak))
 }
 
-/// Lets the stopped ones read again: each gets everything in order, or is told to come back.
+/// Lets the stopped ones read again. Each gets everything in order: on its connection or, where that was closed, by
+/// coming back with its position. Says how many did without coming back, and how many came back.
 fn read_on(traffic: &mut Traffic<'_>, stopped: &[usize]) -> Result<(usize, usize)> {
+    let mut positions: HashMap<usize, i64> = HashMap::new();
     for who in stopped {
+        positions.insert(*who, traffic.swarm.position(*who).context("it had subscribed")?);
         traffic.swarm.pause(*who, false)?;
     }
-    let (begin, mut closed) = (Instant::now(), 0);
-    loop {
-        let complete = stopped.iter().filter(|who| traffic.swarm.position(**who) == Some(traffic.seq[0])).count();
-        if complete + closed == stopped.len() {
-            return Ok((complete, closed));
-        }
+    let (begin, mut came_back) = (Instant::now(), 0);
+    while positions.values().any(|position| *position < traffic.seq[0]) {
         for happened in traffic.turn(Duration::from_millis(100))? {
-            if let What::Closed(code) = happened.what {
-                ensure!(code == Some(4100), "a slow reader was closed with {code:?}");
-                closed += 1;
+            match (happened.what, positions.get(&happened.who)) {
+                (What::Event(seq), Some(_)) => drop(positions.insert(happened.who, seq)),
+                (What::Closed(code), Some(position)) => {
+                    ensure!(matches!(code, None | Some(4100)), "a slow reader was closed with {code:?}");
+                    let again = traffic.swarm.watch(traffic.server(), traffic.pass(0)?, Some(*position))?;
+                    let position = positions.remove(&happened.who).context("it was known")?;
+                    positions.insert(again, position);
+                    came_back += 1;
+                }
+                _ => {}
             }
         }
-        ensure!(begin.elapsed() < PATIENCE, "{complete} of {} have caught up", stopped.len());
+        ensure!(begin.elapsed() < PATIENCE, "stopped readers stand at {positions:?} of {}", traffic.seq[0]);
     }
+    Ok((stopped.len() - came_back, came_back))
 }
