@@ -1,9 +1,9 @@
 //! The bounded queue in front of one connection: write at once when nothing waits, keep what does not fit, never more
 //! than the limits allow.
 //!
-//! Two classes of messages. *Events* are refused once `queue_frames` frames wait: the reader is then *behind* and later
-//! reads the log from the last event it was given, so nothing already queued is ever taken back and no frame is cut in
-//! half. *Control* messages (answers, pings, the close) are always taken, until `queue_bytes` cut the connection.
+//! Two classes of messages. *Events* are refused once `queue_frames` frames or half of `queue_bytes` wait: the reader is
+//! then *behind* and later reads the log from the last event it was given, so nothing already queued is ever taken back
+//! and no frame is cut in half. *Control* messages (answers, pings, the close) are always taken, until `queue_bytes` cut the connection.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -87,7 +87,9 @@ impl Link {
         if self.queued.get() == 0 {
             return self.write_now(frame);
         }
-        if self.queue.borrow().len() >= self.bounds.frames as usize {
+        // Half of the bytes stay free for answers: a long history must wait for its reader, not cut it off.
+        let bytes = self.queued.get() + frame.len();
+        if self.queue.borrow().len() >= self.bounds.frames as usize || bytes > self.bounds.bytes as usize / 2 {
             if self.behind.get().is_none() {
                 self.behind.set(Some(Instant::now()));
             }
@@ -305,6 +307,17 @@ pub(crate) mod tests {
         assert!(link.flush().unwrap());
         assert_eq!(&pipe.written.borrow()[..], b"eventeventeventpong");
         assert_eq!((link.behind_since(), link.push_event(&frame)), (None, Pushed::Taken));
+    }
+
+    #[test]
+    fn a_long_history_waits_for_its_reader_and_leaves_room_for_answers() {
+        let (pipe, link) = link(0);
+        let piece = Bytes::from_static(&[b'h'; 30]);
+        assert_eq!([(); 3].map(|()| link.push_event(&piece)), [Pushed::Taken, Pushed::Full, Pushed::Full]);
+        assert_eq!(link.push_control(&Bytes::from_static(&[b'a'; 60])), Pushed::Taken);
+        pipe.room.set(1000);
+        assert!(link.flush().unwrap());
+        assert_eq!(link.push_event(&piece), Pushed::Taken);
     }
 
     #[test]
