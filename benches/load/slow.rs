@@ -1,6 +1,6 @@
 //! Some readers of a busy room stop reading: the others must not notice, and the server must not grow.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -84,29 +84,33 @@ fn drive(traffic: &mut Traffic<'_>, reading: &[usize], count: usize, server: u32
 }
 
 /// Lets the stopped ones read again. Each gets everything in order: on its connection or, where that was closed, by
-/// coming back with its position. Says how many did without coming back, and how many came back.
+/// coming back with its position. Says how many did without coming back, and how many had to.
 fn read_on(traffic: &mut Traffic<'_>, stopped: &[usize]) -> Result<(usize, usize)> {
-    let mut positions: HashMap<usize, i64> = HashMap::new();
+    // By connection: which of the stopped it serves, and where that one stands.
+    let mut readers: HashMap<usize, (usize, i64)> = HashMap::new();
     for who in stopped {
-        positions.insert(*who, traffic.swarm.position(*who).context("it had subscribed")?);
+        readers.insert(*who, (*who, traffic.swarm.position(*who).context("it had subscribed")?));
         traffic.swarm.pause(*who, false)?;
     }
-    let (begin, mut came_back) = (Instant::now(), 0);
-    while positions.values().any(|position| *position < traffic.seq[0]) {
+    let (begin, mut came_back) = (Instant::now(), HashSet::new());
+    while readers.values().any(|(_, position)| *position < traffic.seq[0]) {
         for happened in traffic.turn(Duration::from_millis(100))? {
-            match (happened.what, positions.get(&happened.who)) {
-                (What::Event(seq), Some(_)) => drop(positions.insert(happened.who, seq)),
-                (What::Closed(code), Some(position)) => {
+            let Some((reader, position)) = readers.get_mut(&happened.who) else { continue };
+            match happened.what {
+                What::Event(seq) => *position = seq,
+                What::Closed(code) => {
+                    // Once for having stood still; whoever reads must not be closed.
                     ensure!(matches!(code, None | Some(4100)), "a slow reader was closed with {code:?}");
-                    let again = traffic.swarm.watch(traffic.server(), traffic.pass(0)?, Some(*position))?;
-                    let position = positions.remove(&happened.who).context("it was known")?;
-                    positions.insert(again, position);
-                    came_back += 1;
+                    ensure!(came_back.insert(*reader), "a reader that came back was closed again at {position}");
+                    let (reader, position) = (*reader, *position);
+                    readers.remove(&happened.who);
+                    let again = traffic.swarm.watch(traffic.server(), traffic.pass(0)?, Some(position))?;
+                    readers.insert(again, (reader, position));
                 }
                 _ => {}
             }
         }
-        ensure!(begin.elapsed() < PATIENCE, "stopped readers stand at {positions:?} of {}", traffic.seq[0]);
+        ensure!(begin.elapsed() < PATIENCE, "stopped readers stand at {readers:?} of {}", traffic.seq[0]);
     }
-    Ok((stopped.len() - came_back, came_back))
+    Ok((stopped.len() - came_back.len(), came_back.len()))
 }

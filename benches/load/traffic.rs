@@ -111,16 +111,33 @@ impl<'a> Traffic<'a> {
 
     /// Sends `POST /api/update-order` with these fields beside the order's number.
     pub fn update(&mut self, order: usize, fields: &str) -> Result<()> {
-        let poster = self.idle.pop_front().context("every poster is busy")?;
         let body = format!(r#"{{"orderId":"{}",{fields}}}"#, self.seeds.orders[order]);
+        self.seq[order] += 1;
+        self.sent[order] = Instant::now();
+        self.post("/api/update-order", &body, order)
+    }
+
+    /// Changes all these orders by one request in one transaction, each with a note of this length.
+    pub fn note_all(&mut self, orders: &[usize], length: usize) -> Result<()> {
+        let mut rows = Vec::with_capacity(orders.len());
+        for order in orders {
+            self.count += 1;
+            self.seq[*order] += 1;
+            let (number, note) = (&self.seeds.orders[*order], self.count);
+            rows.push(format!(r#"{{"id":"{number}","status":"paid","notes":"{note:0>length$}"}}"#));
+        }
+        let body = format!(r#"{{"updates":[{}],"atomic":true}}"#, rows.join(","));
+        self.post("/api/v1/orders/bulk-status", &body, usize::MAX)
+    }
+
+    fn post(&mut self, path: &str, body: &str, order: usize) -> Result<()> {
+        let poster = self.idle.pop_front().context("every poster is busy")?;
         let request = format!(
-            "POST /api/update-order HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.seeds.token,
             body.len()
         );
-        self.seq[order] += 1;
-        self.sent[order] = Instant::now();
         self.asked.insert(poster, order);
         self.swarm.post(poster, request.as_bytes())
     }
