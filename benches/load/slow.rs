@@ -51,8 +51,8 @@ pub fn run(load: &Load, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Changes the order at a steady rate, never before the readers have the change before; says how long each delivery took
-/// and how large the server has been.
+/// Changes the order at a steady rate, never before the readers have the change before. Says how long each delivery
+/// took, and how large the server has been.
 fn drive(traffic: &mut Traffic<'_>, reading: &[usize], count: usize, server: u32) -> Result<(Vec<Duration>, u64)> {
     let gap = Duration::from_secs_f64(1.0 / RATE);
     let (mut took, mut peak, mut next) = (Vec::with_capacity(count * READERS), 0, Instant::now());

@@ -1,9 +1,10 @@
 //! The bounded queue in front of one connection: write at once when nothing waits, keep what does not fit, never more
 //! than the limits allow.
 //!
-//! Two classes of messages. *Events* are refused once `queue_frames` frames or half of `queue_bytes` wait: the reader is
-//! then *behind* and later reads the log from the last event it was given, so nothing already queued is ever taken back
-//! and no frame is cut in half. *Control* messages (answers, pings, the close) are always taken, until `queue_bytes` cut the connection.
+//! Two classes of messages. *Events* are refused once `queue_frames` frames or half of `queue_bytes` wait: the reader
+//! is then *behind* and later reads the log from the last event it was given, so nothing already queued is ever taken
+//! back and no frame is cut in half. *Control* messages (answers, pings, the close) are always taken, until
+//! `queue_bytes` cut the connection.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
