@@ -83,9 +83,11 @@ async fn run(cli: Cli) -> Result<()> {
 async fn serve(config: Config) -> Result<()> {
     commands::start_logging(&config)?;
     let app = App::build(config, Clock::System).await?;
-    println!("Ordercast listens on http://{}", app.address()?);
+    let mut news = format!("Ordercast listens on http://{}\n", app.address()?);
     if let Some(link) = app.parts.admins.setup_link().await? {
-        println!("Set up the admin here (works once, for a day): {}/setup/{}", app.parts.home.0, link.expose());
+        let home = &app.parts.home.0;
+        news += &format!("Set up the admin here (works once, for a day): {home}/setup/{}\n", link.expose());
     }
+    commands::announce(&news);
     app.run().await
 }

@@ -39,10 +39,12 @@ pub async fn run(mut config: Config, every: Duration) -> Result<()> {
     let orders = vec![place(&parts, 0).await?, place(&parts, 1).await?, place(&parts, 2).await?];
     let (_, pass) = parts.passes.create(orders[0], None).await?;
     let base = config.public_url(app.address()?);
-    println!("Ordercast listens on {base}");
     parts.pages.show_demo(format!("/track/{pass}"));
-    println!("Open this page and watch it change by itself: {base}/track/{pass}");
-    println!("The same order embedded in a shop on another origin: {shop_origin}");
+    super::announce(&format!(
+        "Ordercast listens on {base}\n\
+         Open this page and watch it change by itself: {base}/track/{pass}\n\
+         The same order embedded in a shop on another origin: {shop_origin}\n"
+    ));
     tokio::spawn(demo_shop::serve(parts.pages.clone(), shop, base, pass));
     tokio::spawn(drive(parts, orders, every));
     app.run().await

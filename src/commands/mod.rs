@@ -23,3 +23,12 @@ pub fn start_logging(config: &Config) -> Result<()> {
     let format = if config.is_production() { Format::Json } else { Format::Pretty };
     telemetry::start(format, &config.log)
 }
+
+/// Tells the operator where the server is. It serves on when nobody listens any more: `println!` would end the process.
+pub fn announce(news: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(news.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(%error, "nobody reads the standard output");
+    }
+}
