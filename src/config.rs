@@ -84,6 +84,12 @@ pub struct Config {
     /// File that holds the key, in place of ORDERCAST_SECRET_KEY
     #[arg(long, env = "ORDERCAST_SECRET_KEY_FILE")]
     pub secret_key_file: Option<PathBuf>,
+    /// Keys that ORDERCAST_SECRET_KEY has replaced, comma-separated: what they signed or sealed is still believed
+    #[arg(long, env = "ORDERCAST_SECRET_KEY_EARLIER", hide_env_values = true, value_parser = secret, value_delimiter = ',')]
+    pub secret_key_earlier: Vec<Secret>,
+    /// File that holds such keys, one a line
+    #[arg(long, env = "ORDERCAST_SECRET_KEY_EARLIER_FILE")]
+    pub secret_key_earlier_file: Option<PathBuf>,
     /// Days a tracking pass goes on working after the order has ended
     #[arg(long, env = "ORDERCAST_PASS_DAYS", default_value_t = 30)]
     pub pass_days: u32,
@@ -135,6 +141,9 @@ impl Config {
         self.redis_url = from_file(self.redis_url, self.redis_url_file.as_ref(), "REDIS_URL_FILE")?;
         self.smtp_url = from_file(self.smtp_url, self.smtp_url_file.as_ref(), "SMTP_URL_FILE")?;
         self.secret_key = from_file(self.secret_key, self.secret_key_file.as_ref(), "ORDERCAST_SECRET_KEY_FILE")?;
+        let earlier = from_file(None, self.secret_key_earlier_file.as_ref(), "ORDERCAST_SECRET_KEY_EARLIER_FILE")?;
+        self.secret_key_earlier
+            .extend(earlier.iter().flat_map(|keys| keys.expose().split_whitespace().map(Secret::new)));
         if let Some(url) = &self.public_url {
             let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
             let parsed =
@@ -179,7 +188,9 @@ impl Config {
                 "ORDERCAST_SECRET_KEY is a development key; `ordercast keygen` prints one for production",
             ));
         }
-        Keys::new(key).ok_or_else(|| refuse("ORDERCAST_SECRET_KEY must have at least 32 characters"))
+        let short =
+            || refuse("ORDERCAST_SECRET_KEY and each of ORDERCAST_SECRET_KEY_EARLIER must have at least 32 characters");
+        Keys::new(key, self.secret_key_earlier.clone()).ok_or_else(short)
     }
 
     /// Whether the instance refuses development keys and speaks JSON in its log.

@@ -78,6 +78,16 @@ ids! {
     JobId,
     /// A row of the audit trail.
     AuditId,
+    /// One sign-in of a person, over all its refreshes.
+    LoginId,
+    /// What a company handed in about its business.
+    KycId,
+    /// One document of it.
+    DocumentId,
+    /// A secret that signs webhooks sent in.
+    WebhookSecretId,
+    /// One body that was sent in.
+    InboxId,
     /// One running process of Ordercast.
     InstanceId,
     /// One live connection.

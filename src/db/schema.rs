@@ -4,7 +4,7 @@
 diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::{Id, Instant};
-    companies (id) { id -> Id, name -> Text, slug -> Text, created_at -> Instant, }
+    companies (id) { id -> Id, name -> Text, slug -> Text, created_at -> Instant, state -> Text, }
 }
 
 diesel::table! {
@@ -18,6 +18,10 @@ diesel::table! {
         company_id -> Nullable<Id>,
         password_hash -> Text,
         created_at -> Instant,
+        verified_at -> Nullable<Instant>,
+        suspended_at -> Nullable<Instant>,
+        failed_logins -> Integer,
+        locked_until -> Nullable<Instant>,
     }
 }
 
@@ -160,4 +164,145 @@ diesel::table! {
     setup_links (hash) { hash -> Binary, created_at -> Instant, used_at -> Nullable<Instant>, }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(companies, orders, order_events, tracking_passes, api_tokens);
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    account_codes (account_id, purpose) {
+        account_id -> Id,
+        purpose -> Text,
+        mac -> Nullable<Binary>,
+        tries -> Integer,
+        expires_at -> Instant,
+        sent_at -> Instant,
+        sends -> Integer,
+        window_began -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    sessions (id) {
+        id -> Id,
+        account_id -> Id,
+        refresh_hash -> Binary,
+        previous_hash -> Nullable<Binary>,
+        rotated_at -> Instant,
+        created_at -> Instant,
+        expires_at -> Instant,
+        last_used_at -> Instant,
+        revoked_at -> Nullable<Instant>,
+        revoked_for -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    kyc_submissions (id) {
+        id -> Id,
+        company_id -> Id,
+        state -> Text,
+        legal_name -> Text,
+        registration_number -> Text,
+        country -> Text,
+        address -> Text,
+        website -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        submitted_by -> Id,
+        submitted_at -> Instant,
+        decided_by -> Nullable<Text>,
+        decided_at -> Nullable<Instant>,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    kyc_documents (id) {
+        id -> Id,
+        submission_id -> Id,
+        kind -> Text,
+        name -> Text,
+        media_type -> Text,
+        size -> BigInt,
+        content -> Binary,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    webhook_secrets (id) {
+        id -> Id,
+        company_id -> Id,
+        source -> Text,
+        sealed -> Binary,
+        last_four -> Text,
+        created_at -> Instant,
+        expires_at -> Nullable<Instant>,
+        last_used_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    inbox (id) {
+        id -> Id,
+        company_id -> Id,
+        source -> Text,
+        topic -> Nullable<Text>,
+        delivery_id -> Nullable<Text>,
+        headers -> Text,
+        body -> Binary,
+        customer_contact -> Nullable<Text>,
+        verdict -> Text,
+        result -> Text,
+        order_id -> Nullable<Id>,
+        runs -> Integer,
+        received_at -> Instant,
+        processed_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    inbound_statuses (company_id, source, theirs) {
+        company_id -> Id,
+        source -> Text,
+        theirs -> Text,
+        ours -> Text,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    customers (id) {
+        id -> BigInt,
+        company_id -> Id,
+        contact -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    companies,
+    orders,
+    order_events,
+    tracking_passes,
+    api_tokens,
+    accounts,
+    sessions,
+    account_codes,
+    kyc_submissions,
+    kyc_documents,
+    webhook_secrets,
+    inbox,
+);

@@ -13,7 +13,10 @@ use diesel::sqlite::Sqlite;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::base::id::{AccountId, AuditId, CompanyId, EventId, JobId, OrderId, PassId, TokenId};
+use crate::base::id::{
+    AccountId, AuditId, CompanyId, DocumentId, EventId, InboxId, JobId, KycId, LoginId, OrderId, PassId, TokenId,
+    WebhookSecretId,
+};
 
 /// The SQL type of identifiers.
 #[derive(Clone, Copy, Debug, Default, SqlType, QueryId)]
@@ -72,6 +75,11 @@ stored_ids! {
     PassId as PassIdProxy,
     JobId as JobIdProxy,
     AuditId as AuditIdProxy,
+    LoginId as LoginIdProxy,
+    KycId as KycIdProxy,
+    DocumentId as DocumentIdProxy,
+    WebhookSecretId as WebhookSecretIdProxy,
+    InboxId as InboxIdProxy,
 }
 
 /// A point in time as a row holds it, in whole microseconds.

@@ -1,0 +1,15 @@
+DROP INDEX orders_by_customer;
+DROP TABLE customers;
+DROP TABLE inbound_statuses;
+DROP TABLE inbox;
+DROP TABLE webhook_secrets;
+DROP TABLE kyc_documents;
+DROP TABLE kyc_submissions;
+DROP TABLE sessions;
+DROP TABLE account_codes;
+DROP INDEX accounts_by_company;
+ALTER TABLE accounts DROP COLUMN locked_until;
+ALTER TABLE accounts DROP COLUMN failed_logins;
+ALTER TABLE accounts DROP COLUMN suspended_at;
+ALTER TABLE accounts DROP COLUMN verified_at;
+ALTER TABLE companies DROP COLUMN state;
