@@ -168,7 +168,8 @@ fn mailer(config: &Config, clock: Clock) -> Result<Mailer> {
 }
 
 fn guard(config: &Config, clock: Clock, home: &PublicUrl, metrics: Metrics) -> Result<Guard> {
-    let limits = Limits { api: config.rate_api, public: config.rate_public, guess: config.rate_guess };
+    let limits =
+        Limits { api: config.rate_api, public: config.rate_public, live: config.rate_live, guess: config.rate_guess };
     let proxies = Proxies::parse(&config.trusted_proxies)?;
     Ok(Guard::new(limits, proxies, home.0.starts_with("https://"), clock, metrics))
 }

@@ -111,6 +111,9 @@ pub struct Config {
     /// Requests per minute each address may make without a credential
     #[arg(long, env = "ORDERCAST_RATE_PUBLIC", default_value_t = 300)]
     pub rate_public: u32,
+    /// Live connections and polls per minute and address, wide enough for an office that comes back at once; 0 for no limit
+    #[arg(long, env = "ORDERCAST_RATE_LIVE", default_value_t = 6_000)]
+    pub rate_live: u32,
     /// Look-ups by number and e-mail, and wrong credentials, per minute and address
     #[arg(long, env = "ORDERCAST_RATE_GUESS", default_value_t = 10)]
     pub rate_guess: u32,

@@ -1,7 +1,8 @@
 //! What every request passes: a request id, rate limits, security headers, and the count of what came of it.
 //!
 //! Limits are counted per API token once it has proved good, and per address until then, so that made-up tokens neither
-//! escape the limit nor fill memory. Wrong tokens and look-ups by number and e-mail have a narrow limit of their own.
+//! escape the limit nor fill memory. Wrong tokens and look-ups by number and e-mail have a narrow limit of their own,
+//! live connections a wide one.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,13 +37,15 @@ pub struct Limits {
     pub api: u32,
     /// For each address, without a credential.
     pub public: u32,
+    /// For each address: live connections and polls.
+    pub live: u32,
     /// For each address: look-ups, and tokens that were wrong.
     pub guess: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { api: 6_000, public: 300, guess: 10 }
+        Self { api: 6_000, public: 300, live: 6_000, guess: 10 }
     }
 }
 
@@ -62,6 +65,7 @@ pub struct Guard {
 enum Key<'a> {
     Token(&'a str),
     Public(IpAddr),
+    Live(IpAddr),
     Guess(IpAddr),
 }
 
@@ -105,6 +109,9 @@ impl Guard {
         let take = |key: Key<'_>, limit| self.buckets.take(&key, limit, now);
         if is_guess(request.method(), request.path()) {
             return take(Key::Guess(client), self.limits.guess);
+        }
+        if is_live(request.path()) {
+            return take(Key::Live(client), self.limits.live);
         }
         let Some(token) = token else { return take(Key::Public(client), self.limits.public) };
         if self.buckets.knows(&Key::Token(token.expose())) {
@@ -261,6 +268,12 @@ fn is_guess(method: &Method, path: &str) -> bool {
             || (path.starts_with("/track/") && path.ends_with("/renew")))
 }
 
+/// Where connections are made that stay: a pass cannot be guessed, and everybody behind one address comes back at once
+/// when the network does.
+fn is_live(path: &str) -> bool {
+    path.starts_with("/live/")
+}
+
 /// Where a credential is an API token. Customers bring passes, and readers of the documents nothing; they are counted by
 /// address.
 fn is_tokened(path: &str) -> bool {
@@ -313,6 +326,7 @@ mod tests {
             .route("/api/update-order", post().to(guarded))
             .route("/api/v1/track/lookup", post().to(HttpResponse::Accepted))
             .route("/track/{pass}", get().to(async |client: web::ReqData<ClientAddress>| client.0.to_string()))
+            .route("/live/sse", get().to(HttpResponse::Ok))
             .route("/healthz", get().to(HttpResponse::Ok))
             .route(
                 "/page",
@@ -348,7 +362,7 @@ mod tests {
         Guard::new(limits, proxies, true, clock, Metrics::new())
     }
 
-    const LIMITS: Limits = Limits { api: 4, public: 3, guess: 2 };
+    const LIMITS: Limits = Limits { api: 4, public: 3, live: 5, guess: 2 };
 
     fn with_token(token: &str) -> TestRequest {
         TestRequest::get().uri("/api/v1/orders").insert_header((AUTHORIZATION, format!("Bearer {token}")))
@@ -437,13 +451,34 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn live_connections_are_counted_by_themselves() {
+        let guard = guard(LIMITS);
+        let live = || send(&guard, TestRequest::get().uri("/live/sse"));
+        let page = || send(&guard, TestRequest::get().uri("/track/abc"));
+        for _ in 0..3 {
+            assert_eq!(page().await.status, 200);
+        }
+        assert_eq!(page().await.status, 429);
+        for left in ["4", "3", "2", "1", "0"] {
+            let got = live().await;
+            assert_eq!(
+                (got.status, got.header("ratelimit-limit"), got.header("ratelimit-remaining")),
+                (200, "5", left)
+            );
+        }
+        let got = live().await;
+        assert_eq!((got.status, got.header("retry-after")), (429, "12"));
+        assert_eq!(got.header("content-type"), "application/problem+json");
+    }
+
+    #[actix_web::test]
     async fn without_limits_nobody_is_counted() {
-        let guard = guard(Limits { api: 0, public: 0, guess: 0 });
+        let guard = guard(Limits { api: 0, public: 0, live: 0, guess: 0 });
         for token in ["good", "good", "wrong", "wrong", "wrong"] {
             let got = send(&guard, with_token(token)).await;
             assert_eq!((got.status, got.header("ratelimit-limit")), (if token == "good" { 200 } else { 401 }, ""));
         }
-        let guard = self::guard(Limits { api: 0, public: 1, guess: 0 });
+        let guard = self::guard(Limits { api: 0, public: 1, live: 0, guess: 0 });
         for _ in 0..9 {
             assert_eq!(send(&guard, with_token("good")).await.status, 200);
         }

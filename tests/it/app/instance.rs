@@ -75,7 +75,14 @@ impl Deployment {
         let port = self.instances[nth].0;
         let log = std::fs::File::options().create(true).append(true).open(self.log(nth)).expect("a log");
         let mut command = self.program();
-        command.args(["serve", "--log-check=1", "--rate-api=1000000", "--rate-public=1000000", "--workers=2"]);
+        command.args([
+            "serve",
+            "--log-check=1",
+            "--rate-api=1000000",
+            "--rate-public=1000000",
+            "--rate-live=1000000",
+            "--workers=2",
+        ]);
         command.args(&self.flags).arg(format!("--bind=127.0.0.1:{port}"));
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
