@@ -3,13 +3,13 @@
 //! The table is written once. Routes, the document and the test that compares them are all made of it, so that no
 //! endpoint can be served and not described.
 
-use actix_web::HttpRequest;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::ServiceConfig;
 use utoipa::ToResponse;
 
-use super::error::{ProblemView, method_not_allowed};
+use super::error::ProblemView;
 use super::idempotency::carry_out_once;
+use super::methods::endpoint;
 use super::{carriers, orders, tokens, track};
 
 /// One endpoint: method, path, operation id.
@@ -23,11 +23,7 @@ macro_rules! routes {
         /// Registers the canonical API. Every path works with and without a slash at its end.
         pub fn configure(cfg: &mut ServiceConfig) {
             $(cfg.service(
-                web::resource([$path, concat!($path, "/")])
-                    $(.route(web::$method().to($($module)::+::$handler)))+
-                    .default_service(web::to(|request: HttpRequest| async move {
-                        method_not_allowed(&request, &[$(stringify!($method)),+])
-                    }))
+                endpoint!([$path, concat!($path, "/")] => $($method: $($module)::+::$handler),+)
                     .wrap(from_fn(carry_out_once)),
             );)+
         }

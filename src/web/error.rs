@@ -1,14 +1,19 @@
 //! Errors on the wire: the only place that knows status codes. RFC 9457 problem details, or an earlier system's shape.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
-use serde::Serialize;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::{Deserialize, Serialize};
 
 use super::body::{TOO_LARGE, WRONG_TYPE};
 use crate::base::Error;
+
+/// The media type of [`Problem`].
+pub const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// The code of a method the path does not know; answered with 405.
 pub const WRONG_METHOD: &str = "method_not_allowed";
@@ -24,7 +29,7 @@ pub type Answer<T = HttpResponse> = Result<T, Problem>;
 #[derive(Debug)]
 pub struct PlainError(pub Error);
 
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 /// RFC 9457 problem details.
 pub struct ProblemView {
@@ -41,6 +46,7 @@ pub struct ProblemView {
     /// What is wrong here, and what to do.
     #[schema(example = "carrier is required for status shipped")]
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     detail: String,
     /// The kind as a stable code.
     #[schema(example = "carrier_required")]
@@ -48,7 +54,12 @@ pub struct ProblemView {
     /// The field to blame, if one.
     #[schema(example = "carrier")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
+    field: Option<Cow<'static, str>>,
+    /// The request this answers, as in the header `X-Request-Id`: what to name when asking for help. Problems of single
+    /// rows have none of their own.
+    #[schema(example = "0193a1b2-0000-7000-8000-000000000000")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 impl From<Error> for Problem {
@@ -138,21 +149,17 @@ impl ProblemView {
             status: status.as_u16(),
             detail: detail(error),
             code: code.to_owned(),
-            field: if let Error::Invalid(invalid) = error { invalid.field } else { None },
+            field: if let Error::Invalid(invalid) = error { invalid.field.map(Cow::Borrowed) } else { None },
+            request_id: None,
         }
     }
-}
 
-/// The answer to a known path with another method than these.
-#[must_use]
-pub fn method_not_allowed(request: &HttpRequest, allowed: &[&str]) -> HttpResponse {
-    let allowed = allowed.join(", ").to_uppercase();
-    let message = format!("{} is not possible on this path; {allowed} is", request.method());
-    let mut reply = Problem(Error::invalid(WRONG_METHOD, message)).error_response();
-    if let Ok(value) = HeaderValue::try_from(allowed) {
-        reply.headers_mut().insert(ALLOW, value);
+    /// The body of a problem with the request it answers named in it; `None` when it is not one.
+    #[must_use]
+    pub fn named(body: &[u8], request_id: &str) -> Option<Bytes> {
+        let problem: Self = serde_json::from_slice(body).ok()?;
+        serde_json::to_vec(&Self { request_id: Some(request_id.to_owned()), ..problem }).map(Bytes::from).ok()
     }
-    reply
 }
 
 /// The answer to a path nobody serves.
@@ -185,7 +192,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        begin(&self.0).insert_header((CONTENT_TYPE, "application/problem+json")).json(ProblemView::new(&self.0))
+        begin(&self.0).insert_header((CONTENT_TYPE, PROBLEM_TYPE)).json(ProblemView::new(&self.0))
     }
 }
 

@@ -11,7 +11,7 @@ use actix_cors::Cors;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
@@ -23,7 +23,8 @@ use uuid::Uuid;
 
 use super::auth::credential;
 use super::client::{Proxies, counted_as};
-use super::error::{PlainError, Problem};
+use super::error::{PROBLEM_TYPE, PlainError, Problem, ProblemView};
+use super::methods::{Bodiless, read_head_as_get};
 use super::pages::trouble::{self, Trouble};
 use super::pages::{Pages, Wish};
 use super::rate::{Allowance, Buckets, WINDOW_SECONDS};
@@ -162,6 +163,7 @@ pub async fn watch<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let (started, method) = (guard.clock.now(), method_name(request.method()));
+    let is_head = read_head_as_get(&mut request);
     let id = request_id(request.headers());
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let client = guard.client(&request);
@@ -182,7 +184,8 @@ pub async fn watch<B: MessageBody + 'static>(
     }
     let path = response.request().path().to_owned();
     let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
+    let is_problem = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_TYPE);
+    headers.insert(REQUEST_ID, id.clone());
     guard.secure(&path, headers);
     if let Some(allowance) = allowance {
         tell(allowance, headers);
@@ -191,14 +194,28 @@ pub async fn watch<B: MessageBody + 'static>(
     let route = response.request().match_pattern();
     guard.metrics.request_answered(route.as_deref().unwrap_or("unmatched"), method, status.as_u16(), seconds);
     span.in_scope(|| tracing::debug!(http.status = status.as_u16(), duration_ms = seconds * 1000.0, "answered"));
-    Ok(response)
+    Ok(response.map_body(|_, body| {
+        let body = if is_problem { name_request(body, &id) } else { body };
+        if is_head { EitherBody::right(BoxBody::new(Bodiless(body.size()))) } else { body }
+    }))
+}
+
+/// The body of a problem with the request named in it, for whoever keeps bodies and no headers.
+fn name_request<B: MessageBody + 'static>(body: EitherBody<B, BoxBody>, id: &HeaderValue) -> EitherBody<B, BoxBody> {
+    body.try_into_bytes().map_or_else(
+        |body| body,
+        |bytes| {
+            let named = ProblemView::named(&bytes, id.to_str().unwrap_or_default()).unwrap_or(bytes);
+            EitherBody::right(BoxBody::new(named))
+        },
+    )
 }
 
 /// Which origins' pages may read our replies: these, or every one for `*`. Never with cookies: callers from elsewhere
 /// bring a token or a pass.
 pub fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
-        .allowed_methods(["GET", "POST", "PATCH", "DELETE"])
+        .allowed_methods(["GET", "HEAD", "POST", "PATCH", "DELETE"])
         .allowed_headers([
             "authorization",
             "content-type",

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod health;
 pub mod idempotency;
 pub mod live;
+pub mod methods;
 pub mod orders;
 pub mod pages;
 pub mod query;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, get, post, resource, to};
+use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, to};
 
 use crate::accounts::{Admins, Companies, Tokens};
 use crate::base::Clock;
@@ -39,6 +40,7 @@ use crate::orders::{Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
 use body::BodyLimit;
 use guard::Guard;
+use methods::endpoint;
 use pages::Pages;
 
 /// The parts that handlers call. Cheap to clone.
@@ -89,9 +91,9 @@ impl Parts {
             .default_service(to(dialects::order_update::only_post))
             .wrap(from_fn(idempotency::carry_out_once));
         cfg.service(update_order)
-            .route("/healthz", get().to(health::healthz))
-            .route("/readyz", get().to(health::readyz))
-            .route("/metrics", get().to(health::metrics))
+            .service(endpoint!("/healthz" => get: health::healthz))
+            .service(endpoint!("/readyz" => get: health::readyz))
+            .service(endpoint!("/metrics" => get: health::metrics))
             .configure(api::configure)
             .configure(docs::configure)
             .configure(pages::routes)

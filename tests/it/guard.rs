@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ordercast::base::Clock;
-use reqwest::Response;
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
@@ -87,4 +88,95 @@ async fn metrics_tell_what_happened_and_no_names() {
         assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
     }
     assert!(!text.contains(&pass) && !text.contains(&order.number));
+}
+
+#[tokio::test]
+async fn a_problem_names_its_request_and_an_earlier_system_s_error_stays_as_it_was() {
+    let app = TestApp::start().await;
+    let ask = async |method: Method, path: &str| {
+        let request = app.http.request(method, format!("{}{path}", app.url)).header("X-Request-Id", "erp-42");
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(header(&answer, "x-request-id"), "erp-42", "{path}");
+        answer.json::<Value>().await.expect("JSON")
+    };
+    for (method, path, code) in [
+        (Method::GET, "/nowhere", "not_found"),
+        (Method::GET, "/api/v1/orders", "unauthenticated"),
+        (Method::PUT, "/api/v1/orders", "method_not_allowed"),
+        (Method::GET, "/live/sse?pass=nonsense", "not_found"),
+        (Method::GET, "/live/ws", "bad_handshake"),
+    ] {
+        let problem = ask(method, path).await;
+        assert_eq!((&problem["code"], &problem["request_id"]), (&json!(code), &json!("erp-42")), "{path}");
+        assert_eq!(problem["type"], format!("/problems/{code}"), "{path}");
+    }
+    let plain = ask(Method::POST, "/api/update-order").await;
+    assert_eq!(plain.as_object().expect("an object").keys().collect::<Vec<_>>(), ["error"]);
+    let token = app.token("orders:write").await;
+    let keyed = async |id: &str| {
+        let request = app.http.post(format!("{}/api/v1/orders", app.url)).bearer_auth(&token).body("[]");
+        let request = request.header("Content-Type", "application/json").header("Idempotency-Key", "k");
+        let answer = request.header("X-Request-Id", id).send().await.expect("an answer");
+        (header(&answer, "idempotency-hit").to_owned(), answer.json::<Value>().await.expect("JSON"))
+    };
+    assert_eq!(keyed("one").await.1["request_id"], "one");
+    let (hit, again) = keyed("two").await;
+    assert_eq!((hit.as_str(), &again["request_id"]), ("true", &json!("two")), "a kept reply answers this request");
+}
+
+#[tokio::test]
+async fn head_answers_like_get_without_a_body_and_options_names_the_methods() {
+    let app = TestApp::start().await;
+    let token = app.token("orders:read,audit:read,admin").await;
+    let (order, pass) = app.order(ordercast::orders::NewOrder::default()).await;
+    let ask = async |method: Method, path: &str| {
+        let request = app.http.request(method, format!("{}{path}", app.url)).bearer_auth(&token);
+        request.send().await.expect("an answer")
+    };
+    let id = order.id;
+    for (path, methods) in [
+        ("/".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/healthz".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/readyz".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/track".to_owned(), "GET, POST, HEAD, OPTIONS"),
+        (format!("/track/{pass}"), "GET, HEAD, OPTIONS"),
+        ("/widget/v1/order-tracker.js".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/api/v1/docs/openapi.json".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/api/v1/docs/redoc".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/api/v1/orders".to_owned(), "POST, GET, HEAD, OPTIONS"),
+        (format!("/api/v1/orders/{id}"), "GET, PATCH, HEAD, OPTIONS"),
+        ("/api/v1/orders/NO-SUCH".to_owned(), "GET, PATCH, HEAD, OPTIONS"),
+        (format!("/live/poll?pass={pass}&wait=0"), "GET, HEAD, OPTIONS"),
+        (format!("/live/sse?pass={pass}"), "GET, HEAD, OPTIONS"),
+        ("/live/ws".to_owned(), "GET, HEAD, OPTIONS"),
+    ] {
+        let (head, get) = (ask(Method::HEAD, &path).await, ask(Method::GET, &path).await);
+        for name in ["content-type", "content-length", "etag", "cache-control", "content-security-policy"] {
+            assert_eq!(header(&head, name), header(&get, name), "{name} of {path}");
+        }
+        assert_eq!(head.status(), get.status(), "{path}");
+        assert_eq!(head.bytes().await.expect("an end").len(), 0, "{path}");
+        let options = ask(Method::OPTIONS, &path).await;
+        assert_eq!((options.status().as_u16(), header(&options, "allow")), (204, methods), "{path}");
+        let refused = ask(Method::PUT, &path).await;
+        assert_eq!((refused.status().as_u16(), header(&refused, "allow")), (405, methods), "{path}");
+    }
+    let options = ask(Method::OPTIONS, "/api/update-order").await;
+    assert_eq!((options.status().as_u16(), header(&options, "allow")), (204, "POST, OPTIONS"));
+    assert_eq!(ask(Method::OPTIONS, "/nowhere").await.status(), 404);
+    while app.parts.live.stats().connections() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let counted = ask(Method::GET, "/metrics").await.text().await.expect("a text");
+    let line = "ordercast_http_requests_total{route=\"/healthz\",method=\"HEAD\",class=\"2xx\"} 1";
+    assert!(counted.lines().any(|other| other == line), "{counted}");
+}
+
+#[tokio::test]
+async fn a_head_request_never_becomes_a_socket() {
+    let app = TestApp::start().await;
+    let request = app.http.head(format!("{}/live/ws", app.url)).header("Connection", "Upgrade");
+    let request = request.header("Upgrade", "websocket").header("Sec-WebSocket-Version", "13");
+    let answer = request.header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), app.parts.live.stats().connections()), (400, 0));
 }

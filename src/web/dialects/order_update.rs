@@ -1,5 +1,6 @@
 //! `POST /api/update-order` of reference/004: its fields, its replies, its errors.
 
+use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
@@ -110,8 +111,11 @@ pub async fn update_order(
 /// The answer to any other method.
 pub async fn only_post(request: HttpRequest) -> HttpResponse {
     let message = format!("{} is not possible on this path", request.method());
-    let mut response = PlainError(Error::invalid(WRONG_METHOD, message)).error_response();
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    let mut response = match *request.method() {
+        Method::OPTIONS => HttpResponse::NoContent().finish(),
+        _ => PlainError(Error::invalid(WRONG_METHOD, message)).error_response(),
+    };
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
     response
 }
 

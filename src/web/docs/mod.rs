@@ -8,12 +8,13 @@ mod readers;
 mod transports;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, LOCATION};
-use actix_web::web::{Data, Path, ServiceConfig, get, resource};
+use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use self::openapi::Document;
 use self::readers::Readers;
 use super::error::Answer;
+use super::methods::endpoint;
 
 /// The live protocol's description.
 pub const ASYNCAPI: &str = include_str!("../../../static/docs/asyncapi.yaml");
@@ -25,15 +26,13 @@ const YAML: &str = "application/yaml";
 pub fn configure(cfg: &mut ServiceConfig) {
     cfg.app_data(Data::from(openapi::document()))
         .app_data(Data::from(readers::readers()))
-        .service(
-            resource(["/api/v1/docs", "/api/v1/docs/", "/api/v1/docs/openapi.yaml"]).route(get().to(get_openapi_yaml)),
-        )
-        .route("/api/v1/docs/openapi.json", get().to(get_openapi_json))
-        .route("/api/v1/docs/asyncapi.yaml", get().to(get_asyncapi))
-        .service(resource(["/api/v1/docs/redoc", "/api/v1/docs/redoc/"]).route(get().to(open_redoc)))
+        .service(endpoint!(["/api/v1/docs", "/api/v1/docs/", "/api/v1/docs/openapi.yaml"] => get: get_openapi_yaml))
+        .service(endpoint!("/api/v1/docs/openapi.json" => get: get_openapi_json))
+        .service(endpoint!("/api/v1/docs/asyncapi.yaml" => get: get_asyncapi))
+        .service(endpoint!(["/api/v1/docs/redoc", "/api/v1/docs/redoc/"] => get: open_redoc))
         // The page names its files relative to itself, so only the address with the slash can show it.
-        .service(resource(["/docs", "/docs/", "/api/v1/docs/swagger"]).route(get().to(go_to_swagger)))
-        .route("/api/v1/docs/swagger/{file:.*}", get().to(open_swagger));
+        .service(endpoint!(["/docs", "/docs/", "/api/v1/docs/swagger"] => get: go_to_swagger))
+        .service(endpoint!("/api/v1/docs/swagger/{file:.*}" => get: open_swagger));
 }
 
 async fn get_openapi_yaml(document: Data<Document>) -> HttpResponse {

@@ -11,8 +11,9 @@ mod sse;
 pub mod transport;
 mod ws;
 
-use actix_web::web::{Data, ServiceConfig, get};
+use actix_web::web::{Data, ServiceConfig};
 
+use super::methods::endpoint;
 use crate::live::{Live, Worker};
 
 pub use serve::{ServeSettings, serve};
@@ -20,7 +21,7 @@ pub use serve::{ServeSettings, serve};
 /// Starts this thread's worker and adds the routes. Call it where the application is made: once per worker thread.
 pub fn configure(live: &Live, cfg: &mut ServiceConfig) {
     cfg.app_data(Data::new(Worker::start(live)))
-        .route("/live/ws", get().to(ws::open_socket))
-        .route("/live/sse", get().to(sse::open_stream))
-        .route("/live/poll", get().to(poll::poll_order));
+        .service(endpoint!("/live/ws" => get: ws::open_socket))
+        .service(endpoint!("/live/sse" => get: sse::open_stream))
+        .service(endpoint!("/live/poll" => get: poll::poll_order));
 }

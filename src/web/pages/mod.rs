@@ -24,10 +24,11 @@ pub mod words;
 
 use std::sync::{Arc, OnceLock};
 
-use actix_web::web::{ServiceConfig, get, post};
+use actix_web::web::ServiceConfig;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
+use super::methods::endpoint;
 use crate::base::{Clock, Result};
 use assets::Assets;
 
@@ -99,17 +100,13 @@ impl Frame<'_> {
 /// The routes of the pages and of the embedded files.
 pub fn routes(routes: &mut ServiceConfig) {
     routes
-        .route("/", get().to(handlers::get_home))
-        .route("/track", get().to(handlers::get_lookup))
-        .route("/track/", get().to(handlers::get_lookup))
-        .route("/track", post().to(handlers::look_up))
-        .route("/track/{pass}", get().to(handlers::get_track))
-        .route("/track/{pass}/", get().to(handlers::get_track))
-        .route("/track/{pass}/renew", post().to(handlers::renew_link))
-        .route("/setup/{link}", get().to(setup::get_setup))
-        .route("/setup/{link}", post().to(setup::set_up_admin))
-        .route("/assets/{build}/{path:.*}", get().to(assets::get_asset))
-        .route("/widget/v1/order-tracker.js", get().to(assets::get_widget))
-        .route("/widget/v1/locales/{lang}.json", get().to(assets::get_widget_words))
-        .route("/widget/v1/{build}/order-tracker.js", get().to(assets::get_widget_build));
+        .service(endpoint!("/" => get: handlers::get_home))
+        .service(endpoint!(["/track", "/track/"] => get: handlers::get_lookup, post: handlers::look_up))
+        .service(endpoint!(["/track/{pass}", "/track/{pass}/"] => get: handlers::get_track))
+        .service(endpoint!("/track/{pass}/renew" => post: handlers::renew_link))
+        .service(endpoint!("/setup/{link}" => get: setup::get_setup, post: setup::set_up_admin))
+        .service(endpoint!("/assets/{build}/{path:.*}" => get: assets::get_asset))
+        .service(endpoint!("/widget/v1/order-tracker.js" => get: assets::get_widget))
+        .service(endpoint!("/widget/v1/locales/{lang}.json" => get: assets::get_widget_words))
+        .service(endpoint!("/widget/v1/{build}/order-tracker.js" => get: assets::get_widget_build));
 }
