@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::TestApp;
 use crate::app::caller::{Caller, send};
+use crate::app::chromium::Browser;
 
 #[tokio::test]
 async fn every_described_operation_is_served() {
@@ -35,6 +36,16 @@ async fn every_described_operation_is_served() {
         }
     }
     assert!(served > 40, "{served}");
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answers = &document["paths"][path]["get"]["responses"]["200"]["content"];
+        let kind = admin.get(path).await.header("content-type").to_owned();
+        assert!(answers[&kind].is_object(), "{path} answers {kind}, the document says {answers}");
+    }
+    let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    assert!(tags.contains(&"Order Update API") && !document.to_string().contains("reference/"), "{tags:?}");
+    let problem = &document["components"]["schemas"]["Problem"];
+    assert!(problem["properties"]["request_id"].is_object(), "{problem}");
+    assert!(!problem["required"].to_string().contains("request_id"), "{problem}");
 }
 
 #[tokio::test]
@@ -77,6 +88,21 @@ async fn the_readers_load_nothing_from_elsewhere() {
     }
     let missing = Caller::bearing(&app, None).get("/api/v1/docs/swagger/nope.js").await;
     assert_eq!(missing.problem(), (404, "not_found"));
+}
+
+#[tokio::test]
+async fn redoc_shows_the_document_and_asks_nobody_else_for_anything() {
+    let app = TestApp::start().await;
+    let browser = Browser::open().await;
+    browser.driver.goto(format!("{}/api/v1/docs/redoc/", app.url)).await.unwrap();
+    let shown = "document.body.innerText.includes('Order Update API') && document.querySelector('h1')";
+    browser.until("the document is shown", shown).await;
+    let foreign = "[...document.images].every(image => image.src.startsWith('data:'))
+        && performance.getEntriesByType('resource').every(one => /^(data|blob):/.test(one.name) || one.name.startsWith(location.origin))";
+    browser.until("nothing is asked of anybody else", foreign).await;
+    browser.until("it fills the page", "getComputedStyle(document.body).margin === '0px'").await;
+    browser.shot("redoc").await;
+    browser.close().await;
 }
 
 /// The names of a list of the AsyncAPI document's operation.

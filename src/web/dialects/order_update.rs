@@ -43,7 +43,7 @@ pub struct UpdateOrderRequest {
     expected_seq: Option<i64>,
 }
 
-/// The reply of reference/004, and beside it whom the update has reached.
+/// The answer to an update: the order as it is now, and whom the update has reached.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderUpdated {
@@ -90,7 +90,7 @@ impl From<Reach> for LiveView {
 }
 
 /// Updates the status of an order.
-#[utoipa::path(post, path = "/api/update-order", tag = "Orders (reference/004)", operation_id = "update_order",
+#[utoipa::path(post, path = "/api/update-order", tag = "Order Update API", operation_id = "update_order",
     request_body = UpdateOrderRequest,
     responses((status = 200, description = "The order after the update", body = OrderUpdated), (status = 400, description = "`{\"error\": …}`: a field is missing or breaks a rule"),
         (status = 401, description = "`{\"error\": …}`: no good token"), (status = 403, description = "`{\"error\": …}`: the token lacks a permission"),

@@ -26,7 +26,7 @@ const DESCRIPTION: &str = "\
 Tells a shop's customers, live, where their order is. Money is in minor units; times are RFC 3339; what is not known is \
 absent. An order is named by its UUID or its number.
 
-**Errors** are RFC 9457 problem details with a stable `code`. **Lists** come in pages: send `next` back, or follow the \
+**Errors** are RFC 9457 problem details with a stable `code` and the `request_id`. **Lists** come in pages: send `next` back, or follow the \
 `Link` header. **Retries**: give an unsafe request an `Idempotency-Key`; the same key with the same body gets the first \
 reply again (`Idempotency-Hit: true`), with another body 422, and 409 while the first is under way. **Limits** are told \
 in `RateLimit-*` headers.
@@ -44,7 +44,7 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Live", description = "Updates as they happen"),
         (name = "Carriers", description = "Advice about tracking numbers"),
         (name = "Tokens", description = "API tokens and what they may do"),
-        (name = "Orders (reference/004)", description = "The update endpoint of an earlier system, unchanged"),
+        (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),
         (name = "Health", description = "For operators"),
     )
 )]

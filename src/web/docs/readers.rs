@@ -36,7 +36,7 @@ pub fn readers() -> Arc<Readers> {
 
 impl Readers {
     fn new() -> Self {
-        let redoc = aide::redoc::Redoc::new(DOCUMENT).with_title("Ordercast API").html();
+        let redoc = at_home(&aide::redoc::Redoc::new(DOCUMENT).with_title("Ordercast API").html());
         let swagger = Config::from(DOCUMENT).validator_url("none").try_it_out_enabled(true).filter(true);
         Self { swagger: Arc::new(swagger), redoc_policy: redoc_policy(&redoc), redoc: Bytes::from(redoc) }
     }
@@ -57,6 +57,14 @@ impl Readers {
     }
 }
 
+/// Redoc's page without what it would load from its makers' site, and without the margin browsers give a body.
+fn at_home(page: &str) -> String {
+    const LOGO: &str = "https://cdn.redoc.ly/redoc/logo-mini.svg";
+    // An image of nothing: a place for it is kept in the page.
+    const NOTHING: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E";
+    page.replacen(LOGO, NOTHING, 1).replacen("</head>", "<style>body{margin:0}</style></head>", 1)
+}
+
 /// The script of the page is named by its hash, so that no other can run there. It searches in a worker made of a blob.
 fn redoc_policy(page: &str) -> String {
     let script =
@@ -66,4 +74,17 @@ fn redoc_policy(page: &str) -> String {
         "default-src 'none'; script-src 'sha256-{hash}'; style-src 'unsafe-inline'; img-src 'self' data:; \
          font-src data:; connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redoc_fills_its_page_and_loads_nothing_of_its_makers() {
+        let page = String::from_utf8(readers().redoc.to_vec()).unwrap();
+        assert!(!page.contains("cdn.redoc.ly"));
+        assert!(page.contains("src:\"data:image/svg+xml,"), "the logo's place is kept");
+        assert!(page.split_once("<body>").unwrap().0.contains("<style>body{margin:0}</style>"));
+    }
 }

@@ -36,15 +36,30 @@ fn poll_order() {}
 
 /// Says that the process runs.
 #[utoipa::path(get, path = "/healthz", tag = "Health", operation_id = "healthz", security(()),
-    responses((status = 200, description = "It runs")))]
+    responses((status = 200, description = "It runs", body = Health)))]
 fn healthz() {}
 
 /// Says whether the instance can serve.
 #[utoipa::path(get, path = "/readyz", tag = "Health", operation_id = "readyz", security(()),
-    responses((status = 200, description = "It can"), (status = 503, description = "The database does not answer")))]
+    responses((status = 200, description = "It can", body = Health),
+        (status = 503, description = "The database does not answer", body = Health)))]
 fn readyz() {}
+
+/// Counts and durations of everything the instance does, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "Health", operation_id = "metrics", security(()),
+    responses((status = 200, description = "The OpenMetrics text format", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        (status = 500, description = "`internal`", body = ProblemView, content_type = "application/problem+json")))]
+fn metrics() {}
+
+/// How an instance is.
+#[derive(utoipa::ToSchema)]
+struct Health {
+    /// `ok`, `ready`, or what is missing in words.
+    #[schema(example = "ready")]
+    status: String,
+}
 
 /// The operations above.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(open_socket, open_stream, poll_order, healthz, readyz))]
+#[openapi(paths(open_socket, open_stream, poll_order, healthz, readyz, metrics))]
 pub struct Described;
