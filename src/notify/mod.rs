@@ -14,7 +14,7 @@ pub use letters::{Letter, LetterInput};
 pub use mailer::{Mail, Mailer};
 
 use crate::accounts::Companies;
-use crate::base::id::{JobId, OrderId};
+use crate::base::id::{JobId, OrderId, PassId};
 use crate::base::{Actor, Error, Result};
 use crate::jobs::Verdict;
 use crate::orders::{EventBody, Order, OrderRef, Passes, Status, Timeline, shipping};
@@ -71,7 +71,7 @@ impl Notify {
         let order = self.timeline.get_order(&Actor::System("mail"), &OrderRef::Id(order)).await?;
         let Some(to) = order.customer.email.clone() else { return Ok(None) };
         let shop = self.companies.get(&order.company.to_string()).await?.name;
-        let (_, pass) = self.passes.create(order.id, None).await?;
+        let pass = self.passes.named(PassId(job.0), order.id).await?;
         let from_name = letters::one_line(&shop);
         let input = letter_input(order, shop, format!("{}/track/{pass}", self.public_url));
         let to_name = input.customer_name.as_deref().map(letters::one_line);

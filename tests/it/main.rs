@@ -20,7 +20,6 @@ mod guard;
 mod house;
 mod house_proof;
 mod idempotency;
-mod letters;
 mod live;
 mod live_limits;
 mod notify;

@@ -70,16 +70,36 @@ impl Passes {
             return Err(Error::invalid_field("expires_at", "in_the_past", "expires_at must lie in the future"));
         }
         let pass = Pass { id: PassId::new(), order, created_at: now, expires_at, revoked_at: None };
+        self.insert(&pass).await?;
+        let text = self.text(pass.id);
+        Ok((pass, text))
+    }
+
+    /// The text of the order's pass with this identifier, which is made unless it is there: a letter that is tried again
+    /// carries the link of its first try. Should that one work no more, it is a fresh one.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn named(&self, id: PassId, order: OrderId) -> Result<String> {
+        let pass = Pass { id, order, created_at: self.clock.now(), expires_at: None, revoked_at: None };
+        let is_good = self.insert(&pass).await?
+            || matches!(self.admit_id(id).await?, Admission::Welcome(found) if found.order == order);
+        if is_good { Ok(self.text(id)) } else { Ok(self.create(order, None).await?.1) }
+    }
+
+    async fn insert(&self, pass: &Pass) -> Result<bool> {
         let row = PassRow {
             id: pass.id,
-            order_id: order,
-            created_at: At(now),
-            expires_at: expires_at.map(At),
+            order_id: pass.order,
+            created_at: At(pass.created_at),
+            expires_at: pass.expires_at.map(At),
             revoked_at: None,
         };
-        self.db.transact(move |conn| Box::pin(async move { store::insert_pass(conn, &row).await })).await?;
-        let text = self.keys.sign(PURPOSE, pass.id.0);
-        Ok((pass, text))
+        self.db.transact(move |conn| Box::pin(async move { store::insert_pass(conn, &row).await })).await
+    }
+
+    fn text(&self, id: PassId) -> String {
+        self.keys.sign(PURPOSE, id.0)
     }
 
     /// What a text is good for right now.

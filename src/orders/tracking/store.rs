@@ -27,10 +27,10 @@ pub(super) struct PassRow {
     pub revoked_at: Option<At>,
 }
 
-/// Writes a new pass.
-pub(super) async fn insert_pass(conn: &mut Conn, pass: &PassRow) -> Result<()> {
-    execute!(conn, diesel::insert_into(tracking_passes::table).values(pass))?;
-    Ok(())
+/// Writes a pass; says whether it is new.
+pub(super) async fn insert_pass(conn: &mut Conn, pass: &PassRow) -> Result<bool> {
+    let query = diesel::insert_into(tracking_passes::table).values(pass).on_conflict_do_nothing();
+    Ok(execute!(conn, query)? > 0)
 }
 
 /// A pass with the status of its order and when the order was last changed.

@@ -2,7 +2,6 @@
 //!
 //! It has threads of its own, so that it answers even while a test's thread waits for an instance to stop.
 
-use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -16,7 +15,7 @@ const COMES_WITHIN: Duration = Duration::from_secs(60);
 /// The server.
 pub struct PostOffice {
     address: SocketAddr,
-    refusals: Arc<Mutex<VecDeque<&'static str>>>,
+    refusal: Arc<Mutex<Option<&'static str>>>,
     box_of_mail: mpsc::UnboundedReceiver<Arrived>,
 }
 
@@ -38,11 +37,19 @@ impl Arrived {
         head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
-    /// The pass in the link to the tracking page.
-    pub fn pass(&self) -> &str {
-        let (_, rest) = self.text.split_once("/track/").expect("a tracking link");
-        rest.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)).next().expect("a pass")
+    /// The two ways the message is written in: plain text, and HTML.
+    pub fn parts(&self) -> [&str; 2] {
+        let (text, html) = self.text.split_once("Content-Type: text/html").expect("text, then HTML");
+        assert!(text.contains("Content-Type: text/plain"), "{text}");
+        [text, html]
     }
+}
+
+/// The pass in a part's link to the tracking page of a deployment.
+pub fn pass<'a>(part: &'a str, home: &str) -> &'a str {
+    let start = format!("{home}/track/");
+    let (_, rest) = part.split_once(&start).unwrap_or_else(|| panic!("no tracking link in\n{part}"));
+    rest.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)).next().expect("a pass")
 }
 
 impl PostOffice {
@@ -51,15 +58,15 @@ impl PostOffice {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (post, box_of_mail) = mpsc::unbounded_channel();
-        let refusals = Arc::<Mutex<VecDeque<&'static str>>>::default();
-        let to_refuse = Arc::clone(&refusals);
+        let refusal = Arc::<Mutex<Option<&'static str>>>::default();
+        let to_refuse = Arc::clone(&refusal);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (to_refuse, post) = (Arc::clone(&to_refuse), post.clone());
                 std::thread::spawn(move || converse(stream, &to_refuse, &post));
             }
         });
-        Self { address, refusals, box_of_mail }
+        Self { address, refusal, box_of_mail }
     }
 
     /// The setting that sends an instance's mail here.
@@ -67,9 +74,9 @@ impl PostOffice {
         format!("--smtp-url=smtp://{}", self.address)
     }
 
-    /// Answers the recipient of the next mail so.
-    pub fn refuse_next(&self, reply: &'static str) {
-        self.refusals.lock().expect("refusals").push_back(reply);
+    /// Refuses every recipient so from now on; `None` takes all mail.
+    pub fn refuse(&self, reply: Option<&'static str>) {
+        *self.refusal.lock().expect("the refusal") = reply;
     }
 
     /// The next mail, or the next refusal.
@@ -77,11 +84,16 @@ impl PostOffice {
         let next = tokio::time::timeout(COMES_WITHIN, self.box_of_mail.recv()).await;
         next.expect("a mail in time").expect("the post office is open")
     }
+
+    /// Whether nothing has come that was not looked at.
+    pub fn is_empty(&self) -> bool {
+        self.box_of_mail.is_empty()
+    }
 }
 
 fn converse(
     mut stream: TcpStream,
-    refusals: &Mutex<VecDeque<&'static str>>,
+    refusal: &Mutex<Option<&'static str>>,
     post: &mpsc::UnboundedSender<Arrived>,
 ) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines().map_while(Result::ok);
@@ -91,7 +103,7 @@ fn converse(
         let reply = match line.split_once(':').map_or(line.as_str(), |(verb, _)| verb) {
             "RCPT TO" => {
                 to = line.trim_start_matches("RCPT TO:<").trim_end_matches('>').to_owned();
-                let refused = refusals.lock().expect("refusals").pop_front();
+                let refused = *refusal.lock().expect("the refusal");
                 if refused.is_some() {
                     post.send(Arrived { to: to.clone(), refused, text: String::new() }).ok()?;
                 }
