@@ -177,6 +177,7 @@ fn guard(config: &Config, clock: Clock, home: &PublicUrl, metrics: Metrics) -> R
 fn live_settings(config: &Config) -> LiveSettings {
     LiveSettings {
         heartbeat: Duration::from_secs(config.heartbeat.max(1)),
+        slow_close: Duration::from_secs(config.slow_reader.max(1)),
         check_every: Duration::from_secs(config.log_check.max(1)),
         reach_wait: Duration::from_millis(config.reach_wait),
         drain_window: Duration::from_secs(config.drain),

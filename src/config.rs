@@ -123,6 +123,9 @@ pub struct Config {
     /// Seconds between WebSocket pings
     #[arg(long, env = "ORDERCAST_HEARTBEAT", default_value_t = 25)]
     pub heartbeat: u64,
+    /// Seconds a reader may stay too slow for its events before its connection is closed with 4100
+    #[arg(long, env = "ORDERCAST_SLOW_READER", default_value_t = 30)]
+    pub slow_reader: u64,
     /// Seconds between comparisons of every watched order's position with the log
     #[arg(long, env = "ORDERCAST_LOG_CHECK", default_value_t = 5)]
     pub log_check: u64,

@@ -31,8 +31,6 @@ pub enum Close {
     Unauthorised = 4002,
     /// The client broke the protocol: stop.
     BadRequest = 4003,
-    /// There is no such order for this credential: stop.
-    UnknownOrder = 4004,
     /// A limit of the service: stop.
     PolicyLimit = 4005,
     /// The reader stayed too slow: reconnect after a second or more and resume.

@@ -1,7 +1,9 @@
 //! What live connections are refused, limited and ended for.
 
-use ordercast::base::Clock;
-use ordercast::orders::NewOrder;
+use std::sync::atomic::Ordering;
+
+use ordercast::base::{Actor, Clock};
+use ordercast::orders::{NewOrder, OrderRef};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
@@ -86,6 +88,38 @@ async fn bad_messages_are_answered_and_broken_frames_end_the_connection() {
         "a giant is refused at its header"
     );
     assert_eq!(raw(b"\x88\x82\0\0\0\0\x03\xE8").await, [0x88, 2, 0x03, 0xE8], "a goodbye is answered");
+}
+
+#[tokio::test]
+async fn a_reader_that_stays_too_slow_is_sent_away_and_finds_the_rest_in_the_log() {
+    let app = TestApp::with(&["--slow-reader=1"], Clock::System).await;
+    let (order, pass) = app.order(NewOrder::default()).await;
+    let (mut slow, _) = Watcher::subscribe(&app.url, "", &json!({"pass": pass})).await;
+    let long = "word ".repeat(380);
+    let stats = app.parts.live.stats();
+    // It reads nothing while events come; once behind, it stays so until it is closed.
+    while stats.closed.load(Ordering::Relaxed) == 0 {
+        app.note(&order, if stats.behind.load(Ordering::Relaxed) == 0 { 50 } else { 1 }, &long).await;
+    }
+    let (mut read, mut code) = (1, 0);
+    while code == 0 {
+        match slow.frame().await.expect("a goodbye") {
+            Message::Text(text) => {
+                let event: Value = serde_json::from_str(&text).expect("JSON");
+                assert_eq!(event["seq"], read + 1, "{event}");
+                read += 1;
+            }
+            Message::Close(frame) => code = frame.expect("a close code").code.into(),
+            other => assert!(matches!(other, Message::Ping(_)), "{other:?}"),
+        }
+    }
+    assert_eq!(code, 4100);
+    let last = app.parts.timeline.get_order(&Actor::System("tests"), &OrderRef::Id(order.id)).await.expect("it").seq;
+    assert!(read < last, "it was closed before it had read all: {read} of {last}");
+    let (mut again, answer) = Watcher::subscribe(&app.url, "", &json!({"pass": pass, "since": read})).await;
+    assert_eq!(answer["replayed"], last - read);
+    let missed = usize::try_from(last - read).expect("a count");
+    assert_eq!(again.seqs(missed).await, (read + 1..=last).collect::<Vec<_>>());
 }
 
 #[tokio::test]

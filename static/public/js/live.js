@@ -16,7 +16,7 @@ const random = (most) => Math.random() * most;
 
 /** What a close code tells us to do (4000–4099 stop, 4100–4199 not at once, 4200–4299 at once). */
 export function verdict(code, jitter) {
-  if (code >= 4000 && code < 4100) return { stop: code === 4004 ? "not_found" : code < 4003 ? "expired" : "stopped" };
+  if (code >= 4000 && code < 4100) return { stop: code < 4003 ? "expired" : "stopped" };
   if (code >= 4100 && code < 4200) return { least: 1000 };
   if (code >= 4200 && code < 4300) return { now: true };
   if (code === 1012) return { spread: jitter };

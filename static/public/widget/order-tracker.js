@@ -85,7 +85,7 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
         else if (message.type === "error") fail(message.retry ? {} : { stop: message.code });
       };
       socket.onclose = ({ code }) => {
-        if (code >= 4000 && code < 4100) fail({ stop: code === 4004 ? "not_found" : "expired" });
+        if (code >= 4000 && code < 4100) fail({ stop: "expired" });
         else fail(code === 1012 ? { spread: jitter } : { least: code >= 4100 && code < 4200 ? 1000 : 0 });
       };
       return () => {
