@@ -245,6 +245,7 @@ diesel::table! {
         created_at -> Instant,
         expires_at -> Nullable<Instant>,
         last_used_at -> Nullable<Instant>,
+        shown_at -> Nullable<Instant>,
     }
 }
 

@@ -79,7 +79,9 @@ CREATE TABLE webhook_secrets (
     last_four text NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz,
-    last_used_at timestamptz
+    last_used_at timestamptz,
+    -- When the merchant was shown it; null until then, which may happen once.
+    shown_at timestamptz
 );
 
 -- Everything that was sent in, as it came, with what was made of it.

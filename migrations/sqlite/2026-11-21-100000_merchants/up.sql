@@ -79,7 +79,9 @@ CREATE TABLE webhook_secrets (
     last_four TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
-    last_used_at INTEGER
+    last_used_at INTEGER,
+    -- When the merchant was shown it; null until then, which may happen once.
+    shown_at INTEGER
 ) STRICT;
 
 -- Everything that was sent in, as it came, with what was made of it.
