@@ -54,7 +54,7 @@ fn actor_id(actor: &Actor) -> Option<String> {
             Some(id.to_string())
         }
         Actor::Token { token: TokenId(id), .. } => Some(id.to_string()),
-        Actor::Courier(_) | Actor::System(_) => None,
+        Actor::Webhook { .. } | Actor::Courier(_) | Actor::System(_) => None,
     }
 }
 

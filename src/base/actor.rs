@@ -32,6 +32,13 @@ pub enum Actor {
         /// Whether it holds the `admin` scope, which makes it act as an admin.
         admin: bool,
     },
+    /// A merchant's own system, by a webhook whose signature was right: own orders.
+    Webhook {
+        /// The company that signed.
+        company: CompanyId,
+        /// The kind of system: `shopify`.
+        source: &'static str,
+    },
     /// What a courier said, by poll or callback. Holds the courier's code: `steadfast`.
     Courier(String),
     /// Ordercast itself: the demo's simulator, expiry, repair.
@@ -46,6 +53,7 @@ impl Actor {
             Self::Admin { .. } => "admin",
             Self::Vendor { .. } => "vendor",
             Self::Token { .. } => "token",
+            Self::Webhook { .. } => "webhook",
             Self::Courier(_) => "courier",
             Self::System(_) => "system",
         }
@@ -58,7 +66,7 @@ impl Actor {
             Self::Admin { name, .. } | Self::Vendor { name, .. } | Self::Token { name, .. } | Self::Courier(name) => {
                 name
             }
-            Self::System(name) => name,
+            Self::Webhook { source: name, .. } | Self::System(name) => name,
         }
     }
 
@@ -66,7 +74,7 @@ impl Actor {
     #[must_use]
     pub fn company(&self) -> Option<CompanyId> {
         match self {
-            Self::Vendor { company, .. } => Some(*company),
+            Self::Vendor { company, .. } | Self::Webhook { company, .. } => Some(*company),
             Self::Token { company, .. } => *company,
             Self::Admin { .. } | Self::Courier(_) | Self::System(_) => None,
         }

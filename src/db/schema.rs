@@ -260,6 +260,8 @@ diesel::table! {
         delivery_id -> Nullable<Text>,
         headers -> Text,
         body -> Binary,
+        subject -> Nullable<Text>,
+        occurred_at -> Nullable<Instant>,
         customer_contact -> Nullable<Text>,
         verdict -> Text,
         result -> Text,

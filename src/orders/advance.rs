@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::commit::Reach;
+use super::details::Details;
 use super::model::{Estimate, Event, EventBody, Order};
 use super::policy;
 use super::status::{Move, Rules, Status, judge};
@@ -36,6 +37,9 @@ pub struct Change {
     pub shipment_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shipment_reason: Option<String>,
+    /// What else is known of the order. The audit trail names these fields only: most are a person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<Details>>,
 }
 
 /// What became of a change.
@@ -86,6 +90,7 @@ pub(super) fn decide(order: &Order, actor: &Actor, change: &Change, now: Timesta
         return Err(Error::NotFound("Order"));
     }
     change.check_texts()?;
+    change.details.as_ref().map_or(Ok(()), |details| details.check())?;
     check_position(order, change)?;
     let is_override = match judge_status(order, actor, change)? {
         Some(Move::Go { is_override }) => is_override,
@@ -122,7 +127,9 @@ fn judge_status(order: &Order, actor: &Actor, change: &Change) -> Result<Option<
     if let Move::Refused { allowed } = &verdict {
         return Err(Error::invalid_field("status", "transition_refused", refusal(order.status, to, allowed)));
     }
-    if verdict != Move::Same && rules == Rules::Token {
+    // A webhook tells what has happened in the shop already: there is nobody to fill in what its system does not know.
+    let is_asked = rules == Rules::Token && !matches!(actor, Actor::Webhook { .. });
+    if verdict != Move::Same && is_asked {
         required(to == Status::Shipped && change.carrier.is_none() && order.carrier.is_none(), "carrier", to)?;
         required(to == Status::Cancelled && change.cancellation_reason.is_none(), "cancellation_reason", to)?;
     }
@@ -188,6 +195,9 @@ impl Change {
             order.tracking_url.clone_from(&self.tracking_url);
         } else if parcel_before != (order.carrier.clone(), order.tracking_number.clone()) {
             order.tracking_url = order.parcel_page();
+        }
+        if let Some(details) = &self.details {
+            details.apply_to(order);
         }
         if let Some(estimate) = self.estimated_delivery {
             set_estimate(order, estimate);

@@ -43,6 +43,8 @@ struct Ledger {
     by_external_id: HashMap<(CompanyId, String), OrderId>,
     created: Vec<OrderId>,
     changed: Vec<OrderId>,
+    /// Those of them whose customer, address or content is another.
+    detailed: Vec<OrderId>,
     written: Vec<Written>,
 }
 
@@ -147,6 +149,9 @@ impl Ledger {
                 if !self.changed.contains(&id) && !self.created.contains(&id) {
                     self.changed.push(id);
                 }
+                if change.details.is_some() && !self.detailed.contains(&id) && !self.created.contains(&id) {
+                    self.detailed.push(id);
+                }
                 self.orders.insert(id, (*order).clone());
                 let warnings = order.parcel_warnings();
                 Ok(Advanced { order: *order, event: Some(event), previous_status, reach: Reach::default(), warnings })
@@ -196,6 +201,9 @@ impl Ledger {
         }
         if !self.changed.is_empty() {
             store::update_orders(conn, &rows(&self.changed)).await?;
+        }
+        if !self.detailed.is_empty() {
+            store::update_details(conn, &rows(&self.detailed)).await.map_err(taken)?;
         }
         let entries: Vec<Entry<'_>> = self.written.iter().map(|written| written.entry(wishes, now)).collect();
         store::insert_events(conn, &entries).await?;

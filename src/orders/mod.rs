@@ -8,6 +8,7 @@
 pub mod advance;
 pub mod commit;
 pub mod customer_view;
+pub mod details;
 pub mod intake;
 mod ledger;
 pub mod model;
@@ -20,6 +21,7 @@ pub mod tracking;
 
 pub use advance::{Advanced, Change};
 pub use commit::{Announce, Orders, Reach};
+pub use details::Details;
 pub use intake::NewOrder;
 pub use model::{Customer, Estimate, Event, EventBody, Item, Order, OrderRef};
 pub use status::Status;

@@ -171,7 +171,7 @@ impl From<&Actor> for Rules {
             actor if actor.is_admin() => Self::Admin,
             Actor::Admin { .. } => Self::Admin,
             Actor::Vendor { .. } => Self::Vendor,
-            Actor::Token { .. } | Actor::System(_) => Self::Token,
+            Actor::Token { .. } | Actor::Webhook { .. } | Actor::System(_) => Self::Token,
             Actor::Courier(_) => Self::Courier,
         }
     }

@@ -12,7 +12,7 @@ use crate::base::{Actor, Error, Money, Result};
 use crate::db::schema::{order_events, orders};
 use crate::db::types::{At, Id, Instant};
 use crate::db::{Conn, Fixed};
-use crate::{insert_many, load};
+use crate::{execute, insert_many, load};
 
 /// A row of `orders`, in the order of its columns.
 #[derive(Clone, Queryable, Insertable)]
@@ -246,6 +246,28 @@ fn update_one(row: OrderRow) -> impl diesel::query_builder::QueryFragment<diesel
         orders::delivered_at.eq(row.delivered_at),
         orders::updated_at.eq(row.updated_at),
     ))
+}
+
+/// Writes what [`update_orders`] leaves alone: the updates of every day need not carry it.
+pub(super) async fn update_details(conn: &mut Conn, changed: &[&Order]) -> Result<(), diesel::result::Error> {
+    for order in changed {
+        let row = OrderRow::try_from(*order);
+        let row = row.map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
+        let query = diesel::update(orders::table.find(row.id)).set((
+            orders::external_id.eq(row.external_id),
+            orders::customer_name.eq(row.customer_name),
+            orders::customer_phone.eq(row.customer_phone),
+            orders::customer_email.eq(row.customer_email),
+            orders::customer_locale.eq(row.customer_locale),
+            orders::address.eq(row.address),
+            orders::item_summary.eq(row.item_summary),
+            orders::items.eq(row.items),
+            orders::total_amount.eq(row.total_amount),
+            orders::total_currency.eq(row.total_currency),
+        ));
+        execute!(&mut *conn, query)?;
+    }
+    Ok(())
 }
 
 #[derive(Insertable)]

@@ -94,6 +94,10 @@ CREATE TABLE inbox (
     delivery_id text COLLATE "C",
     headers text NOT NULL,
     body bytea NOT NULL,
+    -- What the body is about in the sender's words (an order, a parcel of it), and when it says it was so: of two
+    -- about the same, the later one counts, whichever came first.
+    subject text COLLATE "C",
+    occurred_at timestamptz,
     customer_contact text COLLATE "C",
     verdict text NOT NULL,
     result text NOT NULL,
@@ -134,5 +138,7 @@ CREATE INDEX kyc_documents_by_submission ON kyc_documents (submission_id);
 CREATE INDEX webhook_secrets_by_company ON webhook_secrets (company_id, source, created_at);
 CREATE INDEX inbox_by_company ON inbox (company_id, id);
 CREATE INDEX inbox_by_age ON inbox (received_at);
+CREATE INDEX inbox_by_subject ON inbox (company_id, source, subject);
+CREATE INDEX inbox_by_verdict ON inbox (verdict, received_at);
 CREATE INDEX inbox_by_customer ON inbox (company_id, customer_contact);
 CREATE INDEX orders_by_customer ON orders (company_id, customer_email);
