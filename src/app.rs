@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Admins, Companies, Tokens};
+use crate::accounts::{Admins, Companies, Tokens, WebhookSecrets};
 use crate::background::{self, Worker};
 use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
@@ -195,7 +195,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
     companies.ensure("shop", &config.shop_name).await?;
     let tokens = Tokens::start(db.clone(), clock.clone());
     let timeline = Timeline::new(db.clone());
-    let passes = Passes::new(db.clone(), clock.clone(), keys, config.pass_days);
+    let passes = Passes::new(db.clone(), clock.clone(), keys.clone(), config.pass_days);
     let live = Live::start(
         live_settings(config),
         clock.clone(),
@@ -215,6 +215,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         body_limit: BodyLimit(config.max_body),
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
+        webhook_secrets: WebhookSecrets::new(db.clone(), clock.clone(), keys.clone()),
         timeline,
         live,
         orders: Orders::start(

@@ -10,8 +10,10 @@ pub mod scopes;
 mod store;
 pub mod token_format;
 pub mod tokens;
+pub mod webhook_secrets;
 
 pub use admins::Admins;
 pub use companies::{Companies, Company};
 pub use scopes::{Scope, Scopes};
 pub use tokens::{Token, Tokens};
+pub use webhook_secrets::{Source, WebhookSecret, WebhookSecrets};
