@@ -22,6 +22,7 @@ mod house_proof;
 mod idempotency;
 mod live;
 mod live_limits;
+mod lost_answers;
 mod notify;
 mod orders;
 mod orders_path;

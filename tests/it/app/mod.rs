@@ -2,6 +2,7 @@
 
 pub mod chromium;
 pub mod customer;
+pub mod cutter;
 pub mod caller;
 pub mod guarded;
 pub mod instance;
