@@ -25,6 +25,7 @@ use super::auth::credential;
 use super::client::{Proxies, counted_as};
 use super::error::{PROBLEM_TYPE, PlainError, Problem, ProblemView};
 use super::methods::{Bodiless, read_head_as_get};
+use super::packing::pack;
 use super::pages::trouble::{self, Trouble};
 use super::pages::{Pages, Wish};
 use super::rate::{Allowance, Buckets, WINDOW_SECONDS};
@@ -194,10 +195,8 @@ pub async fn watch<B: MessageBody + 'static>(
     let route = response.request().match_pattern();
     guard.metrics.request_answered(route.as_deref().unwrap_or("unmatched"), method, status.as_u16(), seconds);
     span.in_scope(|| tracing::debug!(http.status = status.as_u16(), duration_ms = seconds * 1000.0, "answered"));
-    Ok(response.map_body(|_, body| {
-        let body = if is_problem { name_request(body, &id) } else { body };
-        if is_head { EitherBody::right(BoxBody::new(Bodiless(body.size()))) } else { body }
-    }))
+    let response = pack(response.map_body(|_, body| if is_problem { name_request(body, &id) } else { body }));
+    Ok(response.map_body(|_, body| if is_head { EitherBody::right(BoxBody::new(Bodiless(body.size()))) } else { body }))
 }
 
 /// The body of a problem with the request named in it, for whoever keeps bodies and no headers.

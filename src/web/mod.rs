@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod live;
 pub mod methods;
 pub mod orders;
+pub mod packing;
 pub mod pages;
 pub mod query;
 pub mod rate;

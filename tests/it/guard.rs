@@ -126,11 +126,14 @@ async fn a_problem_names_its_request_and_an_earlier_system_s_error_stays_as_it_w
 
 #[tokio::test]
 async fn head_answers_like_get_without_a_body_and_options_names_the_methods() {
-    let app = TestApp::start().await;
+    // Pages tell how long ago things were.
+    let app = TestApp::with(&[], Clock::manual("2026-11-21T09:12:00Z".parse().expect("a time"))).await;
     let token = app.token("orders:read,audit:read,admin").await;
     let (order, pass) = app.order(ordercast::orders::NewOrder::default()).await;
     let ask = async |method: Method, path: &str| {
-        let request = app.http.request(method, format!("{}{path}", app.url)).bearer_auth(&token);
+        let request = app.http.request(method, format!("{}{path}", app.url));
+        // There the pass in the address counts, and would not beside a token.
+        let request = if path.starts_with("/live/") { request } else { request.bearer_auth(&token) };
         request.send().await.expect("an answer")
     };
     let id = order.id;
@@ -179,4 +182,67 @@ async fn a_head_request_never_becomes_a_socket() {
     let request = request.header("Upgrade", "websocket").header("Sec-WebSocket-Version", "13");
     let answer = request.header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").send().await.expect("an answer");
     assert_eq!((answer.status().as_u16(), app.parts.live.stats().connections()), (400, 0));
+}
+
+#[tokio::test]
+async fn what_is_large_and_text_is_packed_for_whoever_takes_it() {
+    let app = TestApp::with(&[], Clock::manual("2026-11-21T09:12:00Z".parse().expect("a time"))).await;
+    let (_, pass) = app.order(ordercast::orders::NewOrder::default()).await;
+    let token = app.token("orders:read").await;
+    for _ in 0..10 {
+        app.order(ordercast::orders::NewOrder::default()).await;
+    }
+    let ask = async |method: Method, path: &str, accepted: Option<&str>| {
+        let request = app.http.request(method, format!("{}{path}", app.url));
+        let request = if path.starts_with("/live/") { request } else { request.bearer_auth(&token) };
+        let request =
+            accepted.into_iter().fold(request, |request, accepted| request.header("Accept-Encoding", accepted));
+        request.send().await.expect("an answer")
+    };
+    for path in ["/".to_owned(), format!("/track/{pass}"), "/api/v1/orders".into(), "/api/v1/docs/openapi.json".into()]
+    {
+        let plain = ask(Method::GET, &path, None).await;
+        assert_eq!(header(&plain, "content-encoding"), "", "{path}");
+        let packed = ask(Method::GET, &path, Some("br, gzip")).await;
+        assert_eq!((header(&packed, "content-encoding"), packed.status()), ("gzip", plain.status()), "{path}");
+        for name in ["content-type", "content-security-policy", "cache-control"] {
+            assert_eq!(header(&packed, name), header(&plain, name), "{name} of {path}");
+        }
+        for answer in [&plain, &packed] {
+            let varies = header(answer, "vary").to_ascii_lowercase();
+            assert_eq!(varies.matches("accept-encoding").count(), 1, "{path}: {varies}");
+            assert!(varies.contains("origin"), "{path}: {varies}");
+        }
+        let head = ask(Method::HEAD, &path, Some("gzip")).await;
+        assert_eq!(
+            (header(&head, "content-encoding"), header(&head, "content-type")),
+            ("gzip", header(&plain, "content-type"))
+        );
+        let (plain, packed) = (plain.bytes().await.expect("a body"), packed.bytes().await.expect("a body"));
+        let mut unpacked = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut unpacked).expect("gzip");
+        assert!(packed.len() < plain.len() / 2, "{path}: {} of {}", packed.len(), plain.len());
+        assert_eq!(unpacked, plain, "{path}");
+        let refused = ask(Method::GET, &path, Some("gzip;q=0")).await;
+        assert_eq!(header(&refused, "content-encoding"), "", "{path}");
+    }
+    for small in ["/healthz", "/nowhere"] {
+        assert_eq!(header(&ask(Method::GET, small, Some("gzip")).await, "content-encoding"), "", "{small}");
+    }
+    let poll = ask(Method::GET, &format!("/live/poll?pass={pass}&since=0&wait=0"), Some("gzip")).await;
+    assert_eq!((poll.status().as_u16(), header(&poll, "content-encoding")), (200, ""));
+    // A file's tag is the same packed or not, and known again either way.
+    let widget = ask(Method::GET, "/widget/v1/order-tracker.js", Some("gzip")).await;
+    let plain = ask(Method::GET, "/widget/v1/order-tracker.js", None).await;
+    assert_eq!((header(&widget, "content-encoding"), header(&plain, "content-encoding")), ("gzip", ""));
+    assert_eq!(header(&widget, "etag"), header(&plain, "etag"));
+    assert!(header(&plain, "etag").starts_with("W/"));
+    let known =
+        app.http.get(format!("{}/widget/v1/order-tracker.js", app.url)).header("If-None-Match", header(&plain, "etag"));
+    let known = known.header("Accept-Encoding", "gzip").send().await.expect("an answer");
+    assert_eq!(known.status(), 304);
+    for answer in [&widget, &plain, &known] {
+        let varies = header(answer, "vary").to_ascii_lowercase();
+        assert_eq!(varies.matches("accept-encoding").count(), 1, "{varies}");
+    }
 }
