@@ -310,6 +310,20 @@ mod tests {
     }
 
     #[test]
+    fn every_language_says_everything_itself() {
+        let english = langs().english().clone();
+        let mut found = Vec::new();
+        for file in crate::web::pages::assets::folder("locales/") {
+            let lang: Lang = serde_json::from_slice(&file).unwrap();
+            let silent: Vec<_> = english.strings.keys().filter(|key| !lang.strings.contains_key(*key)).collect();
+            assert!(silent.is_empty(), "{} lacks {silent:?}", lang.lang);
+            found.push(lang.lang);
+        }
+        found.sort();
+        assert_eq!(found, ["ar", "bn", "de", "en", "es", "fr", "hi", "pt"]);
+    }
+
+    #[test]
     fn money_is_grouped_and_has_the_decimals_of_its_currency() {
         let langs = langs();
         let amount = |amount, currency| langs.english().amount(&Money::new(amount, currency).unwrap());
