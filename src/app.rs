@@ -17,7 +17,7 @@ use crate::db::Db;
 use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
-use crate::notify::{Mailer, Notify, mailer};
+use crate::notify::{Mailer, Notify, Preferences, mailer};
 use crate::orders::{Announce, Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
 use crate::web::body::BodyLimit;
@@ -62,7 +62,9 @@ impl App {
         let mailer = mailer(&config, clock.clone())?;
         let parts = build_parts(&config, clock, home, bus).await?;
         let (timeline, companies, passes) = (parts.timeline.clone(), parts.companies.clone(), parts.passes.clone());
-        let worker = Worker::new(parts.jobs.clone(), Notify::new(timeline, companies, passes, mailer, &parts.home.0));
+        let preferences = parts.preferences.clone();
+        let notify = Notify::new(timeline, companies, passes, preferences, mailer, &parts.home.0);
+        let worker = Worker::new(parts.jobs.clone(), notify);
         Ok(Self { parts, worker, origins: config.allowed_origins, listener, workers })
     }
 
@@ -229,7 +231,8 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         metrics,
         passes,
         jobs: Jobs::new(db.clone(), clock.clone()),
-        pages: Pages::new(clock.clone())?,
+        pages: Pages::new(clock.clone(), config.brand(), config.support_url.clone())?,
+        preferences: Preferences::new(db.clone(), clock.clone()),
         companies,
         home,
         idempotency: Idempotency::new(db.clone(), clock.clone()),

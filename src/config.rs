@@ -11,6 +11,9 @@ use clap::{Args, ValueEnum};
 use crate::base::keys::DEVELOPMENT_PREFIX;
 use crate::base::{Error, Keys, Result, Secret};
 
+/// The name of a shop that nobody has named.
+pub const UNNAMED: &str = "My shop";
+
 /// How strict the instance is about its surroundings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -34,8 +37,11 @@ pub struct Config {
     #[arg(long, env = "ORDERCAST_PUBLIC_URL")]
     pub public_url: Option<String>,
     /// Name of the shop that orders belong to while no other company is named
-    #[arg(long, env = "ORDERCAST_SHOP_NAME", default_value = "My shop")]
+    #[arg(long, env = "ORDERCAST_SHOP_NAME", default_value = UNNAMED)]
     pub shop_name: String,
+    /// Where customers get help, behind "Get help" on the tracking page: https://…, http://… or mailto:… [default: no such link]
+    #[arg(long, env = "ORDERCAST_SUPPORT_URL")]
+    pub support_url: Option<String>,
     /// development or production
     #[arg(long, env = "ORDERCAST_MODE", value_enum, default_value_t)]
     pub mode: Mode,
@@ -156,12 +162,23 @@ impl Config {
                 parsed.ok_or_else(|| refuse("ORDERCAST_PUBLIC_URL must look like https://track.example.com"))?;
             self.public_url = Some(parsed.as_str().trim_end_matches('/').to_owned());
         }
+        if let Some(url) = &self.support_url {
+            let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https" | "mailto"));
+            parsed
+                .ok_or_else(|| refuse("ORDERCAST_SUPPORT_URL must look like https://… or mailto:help@example.com"))?;
+        }
         if self.commit_group == 0 || self.commit_queue == 0 || self.database_pool == 0 || self.workers == Some(0) {
             return Err(refuse(
                 "ORDERCAST_WORKERS, _DATABASE_POOL, _COMMIT_GROUP and _COMMIT_QUEUE must be at least 1",
             ));
         }
         Ok(self)
+    }
+
+    /// Whose pages they are where no order tells it: the shop's, once it has a name.
+    #[must_use]
+    pub fn brand(&self) -> &str {
+        if self.shop_name == UNNAMED { "Ordercast" } else { &self.shop_name }
     }
 
     /// The base of links we make, without a slash at its end.
@@ -268,6 +285,16 @@ mod tests {
     fn a_public_url_loses_its_last_slash_and_nonsense_is_refused() {
         assert_eq!(parse(&["--public-url", "https://t.example/"]).unwrap().public_url.unwrap(), "https://t.example");
         assert!(parse(&["--public-url", "t.example"]).is_err());
+    }
+
+    #[test]
+    fn help_is_a_page_or_a_mail_address_and_nothing_a_browser_would_run() {
+        for good in ["https://shop.example/help", "mailto:help@shop.example"] {
+            assert_eq!(parse(&["--support-url", good]).unwrap().support_url.unwrap(), good);
+        }
+        for bad in ["javascript:alert(1)", "shop.example/help", ""] {
+            assert!(parse(&["--support-url", bad]).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use ordercast::app::App;
 use ordercast::base::{Actor, Clock, Error, Money, Result};
-use ordercast::config::Config;
+use ordercast::config::{Config, UNNAMED};
 use ordercast::orders::{Change, Customer, Estimate, Item, NewOrder, OrderRef, Status};
 use ordercast::web::Parts;
 use ordercast::web::pages::demo_shop;
@@ -26,7 +26,7 @@ const WAY: [(Status, &str); 7] = [
 
 /// Serves, with the courier at work every `every`.
 pub async fn run(mut config: Config, every: Duration) -> Result<()> {
-    if config.shop_name == "My shop" {
+    if config.shop_name == UNNAMED {
         config.shop_name = "Juniper & Co.".into();
     }
     let shop = TcpListener::bind((config.bind.ip(), config.bind.port().checked_add(1).unwrap_or(0)))

@@ -295,6 +295,12 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    mail_stops (order_id) { order_id -> Id, stopped_at -> Instant, }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     companies,
     orders,

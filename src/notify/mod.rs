@@ -1,17 +1,21 @@
 //! Mail to customers: which event sends which letter to whom.
 //!
-//! The cast: [`letters`] renders, [`mailer`] delivers, [`Notify`] decides and puts the two together. Called for queued
+//! The cast: [`letters`] renders, [`mailer`] delivers, [`Preferences`] keeps what customers want to hear of, [`Notify`]
+//! decides and puts them together. Called for queued
 //! jobs only, never inside a transaction; each call says whether trying again makes sense. What is not here: the waits
 //! between attempts (`jobs`).
 
 pub mod letters;
 pub mod mailer;
+pub mod preferences;
+mod store;
 mod template;
 
 use std::sync::Arc;
 
 pub use letters::{Letter, LetterInput};
 pub use mailer::{Mail, Mailer};
+pub use preferences::Preferences;
 
 use crate::accounts::Companies;
 use crate::base::id::{JobId, OrderId, PassId};
@@ -25,6 +29,7 @@ pub struct Notify {
     timeline: Timeline,
     companies: Companies,
     passes: Passes,
+    preferences: Preferences,
     mailer: Mailer,
     public_url: Arc<str>,
 }
@@ -32,12 +37,19 @@ pub struct Notify {
 impl Notify {
     /// `public_url` is where customers reach us, without a slash at its end.
     #[must_use]
-    pub fn new(timeline: Timeline, companies: Companies, passes: Passes, mailer: Mailer, public_url: &str) -> Self {
-        Self { timeline, companies, passes, mailer, public_url: public_url.into() }
+    pub fn new(
+        timeline: Timeline,
+        companies: Companies,
+        passes: Passes,
+        preferences: Preferences,
+        mailer: Mailer,
+        public_url: &str,
+    ) -> Self {
+        Self { timeline, companies, passes, preferences, mailer, public_url: public_url.into() }
     }
 
     /// Tells the customer of the status that event `seq` brought. Done without a mail when no letter tells of it, when
-    /// the order has no address, and when the order is gone. `job` names the mail, the same for every attempt.
+    /// the order has no address, when its customer has switched mail off, and when the order is gone. `job` names the mail, the same for every attempt.
     pub async fn status_letter(&self, job: JobId, order: OrderId, seq: i64) -> Verdict {
         match self.status_at(order, seq).await.map(|status| status.and_then(Letter::of_status)) {
             Ok(Some(letter)) => self.write(job, order, letter).await,
@@ -70,13 +82,20 @@ impl Notify {
     async fn compose(&self, job: JobId, order: OrderId, letter: Letter) -> Result<Option<Mail>> {
         let order = self.timeline.get_order(&Actor::System("mail"), &OrderRef::Id(order)).await?;
         let Some(to) = order.customer.email.clone() else { return Ok(None) };
+        // A link that was asked for is no news of the order: it is sent whatever was chosen.
+        let is_news = letter != Letter::TrackingLink;
+        if is_news && !self.preferences.wants_mail(order.id).await? {
+            return Ok(None);
+        }
         let shop = self.companies.get(&order.company.to_string()).await?.name;
         let pass = self.passes.named(PassId(job.0), order.id).await?;
         let from_name = letters::one_line(&shop);
-        let input = letter_input(order, shop, format!("{}/track/{pass}", self.public_url));
+        let track_page = format!("{}/track/{pass}", self.public_url);
+        let unsubscribe_url = is_news.then(|| format!("{track_page}/mail"));
+        let input = LetterInput { unsubscribe_url: unsubscribe_url.clone(), ..letter_input(order, shop, track_page) };
         let to_name = input.customer_name.as_deref().map(letters::one_line);
         let letter = letters::render(letter, &input);
-        Ok(Some(Mail { id: job.0, to, to_name, from_name: Some(from_name), letter, unsubscribe_url: None }))
+        Ok(Some(Mail { id: job.0, to, to_name, from_name: Some(from_name), letter, unsubscribe_url }))
     }
 }
 

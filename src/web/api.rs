@@ -47,6 +47,7 @@ routes! {
     "/api/v1/orders/{id}/tracking-pass" => { post: orders::passes.create_tracking_pass, get: orders::passes.list_tracking_passes };
     "/api/v1/orders/{id}/tracking-pass/{pass_id}" => { delete: orders::passes.revoke_tracking_pass };
     "/api/v1/track" => { get: track.get_tracked_order };
+    "/api/v1/track/preferences" => { get: track.get_preferences, patch: track.set_preferences };
     "/api/v1/track/lookup" => { post: track.look_up_order };
     "/api/v1/carriers/guess" => { get: carriers.guess_carriers };
     "/api/v1/tokens" => { get: tokens.list_tokens, post: tokens.generate_token };

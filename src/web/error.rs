@@ -162,14 +162,6 @@ impl ProblemView {
     }
 }
 
-/// The answer to a path nobody serves.
-///
-/// # Errors
-/// Always `NotFound`, answered with 404.
-pub async fn nothing_here() -> Answer {
-    Err(Error::NotFound("Path").into())
-}
-
 /// The error with all its causes.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();

@@ -300,7 +300,7 @@ fn is_tokened(path: &str) -> bool {
 fn refuse(request: &HttpRequest, retry_after: u64) -> HttpResponse {
     let (path, error) = (request.path(), base::Error::TooMany { retry_after });
     match request.app_data::<Data<Pages>>() {
-        Some(pages) if path == "/" || path.starts_with("/track") || path.starts_with("/setup/") => {
+        Some(pages) if trouble::wants_page(request) => {
             trouble::reply(pages, Trouble::RateLimited(retry_after), path, &Wish::of(request))
         }
         _ if path.starts_with("/api/update-order") => PlainError(error).error_response(),

@@ -37,6 +37,7 @@ use crate::db::Db;
 use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::Live;
+use crate::notify::Preferences;
 use crate::orders::{Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
 use body::BodyLimit;
@@ -58,6 +59,7 @@ pub struct Parts {
     pub timeline: Timeline,
     pub orders: Orders,
     pub passes: Passes,
+    pub preferences: Preferences,
     pub jobs: Jobs,
     pub pages: Pages,
     pub live: Live,
@@ -79,6 +81,7 @@ impl Parts {
             .app_data(Data::new(self.timeline.clone()))
             .app_data(Data::new(self.orders.clone()))
             .app_data(Data::new(self.passes.clone()))
+            .app_data(Data::new(self.preferences.clone()))
             .app_data(Data::new(self.jobs.clone()))
             .app_data(Data::new(self.pages.clone()))
             .app_data(Data::new(self.home.clone()))
@@ -101,7 +104,7 @@ impl Parts {
             .configure(docs::configure)
             .configure(pages::routes)
             .configure(|cfg| live::configure(&self.live, cfg))
-            .default_service(to(error::nothing_here));
+            .default_service(to(pages::nothing_here));
     }
 }
 

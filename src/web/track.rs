@@ -10,9 +10,11 @@ use super::auth::bearer;
 use super::body::Incoming;
 use super::error::{Answer, ProblemView};
 use crate::base::id::OrderId;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Secret};
 use crate::jobs::{Job, Jobs};
+use crate::notify::Preferences;
 use crate::orders::tracking::Admission;
+use crate::orders::tracking::Pass;
 use crate::orders::{Event, EventBody, Passes, Snapshot, Timeline};
 
 /// Events that are read at a time.
@@ -25,32 +27,36 @@ const STEP: usize = 1000;
         (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
     security(("pass" = [])))]
 pub async fn get_tracked_order(request: HttpRequest, passes: Data<Passes>, timeline: Data<Timeline>) -> Answer {
-    let missing = || Error::Unauthenticated("Send the tracking pass as Authorization: Bearer".into());
-    let pass = bearer(&request).ok_or_else(missing)?;
-    let tracked = tracked(&passes, &timeline, pass.expose()).await?;
+    let (_, tracked) = tracked(&passes, &timeline, sent_pass(&request)?.expose()).await?;
     let mut reply = HttpResponse::Ok();
     reply.insert_header(ContentType::json()).insert_header((CACHE_CONTROL, "no-store"));
     Ok(reply.body(tracked))
 }
 
-/// What a pass shows, as JSON: `{"order", "seq", "events"}`.
+/// The pass that came with a request.
+fn sent_pass(request: &HttpRequest) -> Result<Secret> {
+    let missing = || Error::Unauthenticated("Send the tracking pass as Authorization: Bearer".into());
+    bearer(request).ok_or_else(missing)
+}
+
+/// What a pass shows, and it as JSON: `{"order", "seq", "events"}`.
 ///
 /// # Errors
 /// `Gone` when the pass opened an order once, `NotFound` when it is none of ours.
-pub(super) async fn tracked(passes: &Passes, timeline: &Timeline, pass: &str) -> Result<String> {
-    let order = admitted(passes, pass).await?;
+pub(super) async fn tracked(passes: &Passes, timeline: &Timeline, pass: &str) -> Result<(OrderId, String)> {
+    let order = admitted(passes, pass).await?.order;
     let snapshot = timeline.snapshot(order).await?;
     let events = all_events(timeline, &snapshot).await?;
-    Ok(render(&snapshot, &events))
+    Ok((order, render(&snapshot, &events)))
 }
 
-/// The order a pass opens.
+/// The pass of a text that opens an order.
 ///
 /// # Errors
 /// `Gone` when it did once, `NotFound` when it is none of ours.
-async fn admitted(passes: &Passes, text: &str) -> Result<OrderId> {
+pub(super) async fn admitted(passes: &Passes, text: &str) -> Result<Pass> {
     match passes.admit(text).await? {
-        Admission::Welcome(pass) => Ok(pass.order),
+        Admission::Welcome(pass) => Ok(pass),
         Admission::Expired(_) => Err(Error::gone("expired", "This link has expired. Ask for a new one.")),
         Admission::Revoked(_) => Err(Error::gone("revoked", "This link was withdrawn.")),
         Admission::Unknown => Err(Error::NotFound("Order")),
@@ -92,6 +98,41 @@ pub struct TrackedView {
     seq: i64,
     /// All events, ascending.
     events: Vec<EventBody>,
+}
+
+/// What a customer wants to hear of.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Preferences)]
+pub struct PreferencesView {
+    /// Whether mail about this order is sent.
+    #[schema(example = false)]
+    mail: bool,
+}
+
+/// What the customer of a pass wants to hear of.
+#[utoipa::path(get, path = "/api/v1/track/preferences", tag = "Customers",
+    responses((status = 200, description = "The choices", body = PreferencesView),
+        (status = 401, response = super::api::Unauthorized), (status = 404, response = super::api::NotFound),
+        (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
+    security(("pass" = [])))]
+pub async fn get_preferences(request: HttpRequest, passes: Data<Passes>, preferences: Data<Preferences>) -> Answer {
+    let pass = admitted(&passes, sent_pass(&request)?.expose()).await?;
+    Ok(HttpResponse::Ok().json(PreferencesView { mail: preferences.wants_mail(pass.order).await? }))
+}
+
+/// Switches mail about the order of a pass off or on.
+#[utoipa::path(patch, path = "/api/v1/track/preferences", tag = "Customers", request_body = PreferencesView,
+    responses((status = 200, description = "As it is now", body = PreferencesView), (status = 400, response = super::api::BadRequest),
+        (status = 401, response = super::api::Unauthorized), (status = 404, response = super::api::NotFound),
+        (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
+    security(("pass" = [])))]
+pub async fn set_preferences(incoming: Incoming, passes: Data<Passes>, preferences: Data<Preferences>) -> Answer {
+    let pass = admitted(&passes, sent_pass(&incoming.request)?.expose()).await?;
+    let request_id = incoming.request_id();
+    let wish: PreferencesView = incoming.json().await?;
+    preferences.set_mail(pass.order, wish.mail, pass.id, request_id).await?;
+    Ok(HttpResponse::Ok().json(wish))
 }
 
 /// What a customer knows of an order.

@@ -28,6 +28,7 @@ mod orders;
 mod orders_path;
 mod pages;
 mod postgres_tls;
+mod preferences;
 mod readme;
 mod rows;
 mod rust_source;

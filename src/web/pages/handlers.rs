@@ -8,8 +8,10 @@ use super::{Pages, home, lookup, track};
 use crate::base::Error;
 use crate::base::id::OrderId;
 use crate::jobs::{Job, Jobs};
+use crate::notify::Preferences;
 use crate::orders::tracking::Admission;
 use crate::orders::{Passes, Timeline};
+use crate::web::error::Answer;
 use crate::web::track as track_api;
 
 /// What a request says about the language to answer in.
@@ -48,15 +50,19 @@ pub(super) async fn get_track(
     pages: Data<Pages>,
     passes: Data<Passes>,
     timeline: Data<Timeline>,
+    preferences: Data<Preferences>,
     req: HttpRequest,
     pass: Path<String>,
 ) -> HttpResponse {
     let wish = Wish::of(&req);
-    let tracked = track_api::tracked(&passes, &timeline, &pass).await;
-    let view = tracked.and_then(|json| serde_json::from_str(&json).map_err(Error::internal));
-    match view {
-        Ok(view) => track::reply(&pages, &view, &pass, &wish),
-        Err(error) => trouble::reply(&pages, trouble_of(&error), req.path(), &wish),
+    let read = async {
+        let (order, json) = track_api::tracked(&passes, &timeline, &pass).await?;
+        let view = serde_json::from_str(&json).map_err(Error::internal)?;
+        Ok((view, preferences.wants_mail(order).await?))
+    };
+    match read.await {
+        Ok((view, wants_mail)) => track::reply(&pages, &track::Shown { view: &view, pass: &pass, wants_mail }, &wish),
+        Err(error) => trouble::refuse(&pages, &req, error),
     }
 }
 
@@ -77,7 +83,7 @@ pub(super) async fn renew_link(
     match sent {
         Ok(true) => trouble::reply(&pages, Trouble::Renewed, req.path(), &wish),
         Ok(false) => trouble::reply(&pages, Trouble::NotFound, req.path(), &wish),
-        Err(error) => trouble::reply(&pages, trouble_of(&error), req.path(), &wish),
+        Err(error) => trouble::refuse(&pages, &req, error),
     }
 }
 
@@ -100,7 +106,7 @@ pub(super) async fn look_up(
             actix_web::rt::spawn(send_links(jobs, orders));
             lookup::reply(&pages, lookup::Stage::Sent, &wish)
         }
-        Err(error) => trouble::reply(&pages, trouble_of(&error), "/track", &wish),
+        Err(error) => trouble::refuse(&pages, &req, error),
     }
 }
 
@@ -112,10 +118,10 @@ async fn send_links(jobs: Data<Jobs>, orders: Vec<OrderId>) {
     }
 }
 
-fn trouble_of(error: &Error) -> Trouble {
-    let trouble = Trouble::from(error);
-    if trouble == Trouble::Unavailable {
-        tracing::error!(?error, "a page could not be shown");
+/// Every address that leads nowhere.
+pub(in crate::web) async fn nothing_here(pages: Data<Pages>, req: HttpRequest) -> Answer {
+    if trouble::wants_page(&req) {
+        return Ok(trouble::reply(&pages, Trouble::NoPage, "/", &Wish::of(&req)));
     }
-    trouble
+    Err(Error::NotFound("Path").into())
 }

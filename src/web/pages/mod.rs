@@ -6,11 +6,13 @@
 
 mod assets;
 pub mod demo_shop;
+mod form;
 mod handlers;
 pub mod home;
 pub mod lang;
 pub mod looks;
 pub mod lookup;
+mod posted;
 mod setup;
 mod shell;
 mod timeline;
@@ -33,8 +35,13 @@ use crate::base::{Clock, Result};
 use assets::Assets;
 
 pub use handlers::Wish;
+pub(super) use handlers::nothing_here;
 use lang::{Lang, Langs};
 use words::Reader;
+
+/// What is written as it is in one part of a path; everything else becomes `%XX` (RFC 3986 section 2.3).
+const SEGMENT: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// What every page is made with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,17 +50,27 @@ pub struct Pages {
     langs: Langs,
     clock: Clock,
     demo: Arc<OnceLock<String>>,
+    brand: Arc<str>,
+    support_url: Option<Arc<str>>,
 }
 
 impl Pages {
-    /// Takes the embedded files and languages into memory.
+    /// Takes the embedded files and languages into memory. `brand` is whose pages they are where no order tells it;
+    /// `support_url` is where customers get help: a `https:`, `http:` or `mailto:` address.
     ///
     /// # Errors
     /// `Internal` when a language file is broken: a fault of the build, met at start.
-    pub fn new(clock: Clock) -> Result<Self> {
+    pub fn new(clock: Clock, brand: &str, support_url: Option<String>) -> Result<Self> {
         let langs = Langs::read(assets::folder("locales/"))?;
         let assets = Assets::load(|source| widget::complete(source, langs.english()));
-        Ok(Self { assets, langs, clock, demo: Arc::default() })
+        Ok(Self {
+            assets,
+            langs,
+            clock,
+            demo: Arc::default(),
+            brand: brand.into(),
+            support_url: support_url.map(Arc::from),
+        })
     }
 
     /// Shows the way to a demo order on the home page; the first address given stays.
@@ -104,6 +121,7 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(endpoint!(["/track", "/track/"] => get: handlers::get_lookup, post: handlers::look_up))
         .service(endpoint!(["/track/{pass}", "/track/{pass}/"] => get: handlers::get_track))
         .service(endpoint!("/track/{pass}/renew" => post: handlers::renew_link))
+        .service(endpoint!("/track/{pass}/mail" => get: posted::show_choice, post: posted::choose_mail))
         .service(endpoint!("/setup/{link}" => get: setup::get_setup, post: setup::set_up_admin))
         .service(endpoint!("/assets/{build}/{path:.*}" => get: assets::get_asset))
         .service(endpoint!("/widget/v1/order-tracker.js" => get: assets::get_widget))

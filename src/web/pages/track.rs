@@ -6,24 +6,37 @@ use maud::{Markup, html};
 
 use super::handlers::Wish;
 use super::shell::{Head, data_block, reply_private, shell};
-use super::view::{OrderView, TrackView};
+use super::view::{ItemView, OrderView, TrackView};
 use super::words::{Hero, Reader, Stage, Step, hero};
-use super::{Frame, Pages, looks, timeline};
+use super::{Frame, Pages, looks, posted, timeline};
+use crate::base::Money;
 
-/// Sends the page of one order. `pass` is the credential in its address.
-pub fn reply(pages: &Pages, view: &TrackView, pass: &str, wish: &Wish) -> HttpResponse {
-    let frame = pages.frame(wish, view.order.locale.as_deref());
-    reply_private(StatusCode::OK, page(&frame, &frame.reader(), view, pass))
+/// What the page shows.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    /// The order.
+    pub view: &'a TrackView,
+    /// The credential in the page's address.
+    pub pass: &'a str,
+    /// Whether mail about the order is sent.
+    pub wants_mail: bool,
 }
 
-fn page(frame: &Frame, reader: &Reader, view: &TrackView, pass: &str) -> Markup {
-    let (lang, order) = (reader.lang, &view.order);
+/// Sends the page of one order.
+pub fn reply(pages: &Pages, shown: &Shown<'_>, wish: &Wish) -> HttpResponse {
+    let frame = pages.frame(wish, shown.view.order.locale.as_deref());
+    reply_private(StatusCode::OK, page(&frame, &frame.reader(), shown))
+}
+
+fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
+    let (lang, view, pass) = (reader.lang, shown.view, shown.pass);
+    let order = &view.order;
     let hero = hero(view, reader);
     let names = [("label", hero.label.as_str()), ("number", &order.number), ("shop", &order.shop.name)];
     let head = Head {
         title: &lang.fill("page.title", &names),
         description: &lang.fill("page.description", &names),
-        script: Some("js/track.js"),
+        is_live: true,
         brand: &order.shop.name,
         chip: html! { span #chip.live hidden { i {} span {} } },
         banner: html! { div.wrap.float { p #banner.bn.tone-warning hidden { (frame.icon("refresh")) span {} button.btn.sm type="button" hidden { (lang.t("trouble.unavailable_act")) } } } },
@@ -37,7 +50,7 @@ fn page(frame: &Frame, reader: &Reader, view: &TrackView, pass: &str) -> Markup 
             (hero_card(frame, order, &hero))
             div.cols {
                 div.mainc { (updates_card(frame, reader, view, &hero)) (items_card(frame, order)) }
-                div.side { (delivery_card(frame, reader, order)) (posted_card(frame, order)) (help_card(frame, order)) }
+                div.side { (delivery_card(frame, reader, order)) (posted::card(frame, order, pass, shown.wants_mail)) (help_card(frame, order)) }
             }
         }
     };
@@ -53,8 +66,9 @@ fn page(frame: &Frame, reader: &Reader, view: &TrackView, pass: &str) -> Markup 
 /// What the script starts from: the same state, the words, and how each status looks.
 fn boot(reader: &Reader, view: &TrackView, pass: &str) -> serde_json::Value {
     let mut lang = reader.lang.clone();
-    lang.strings
-        .retain(|key, _| !["home.", "lookup.", "trouble.", "widget."].iter().any(|other| key.starts_with(other)));
+    lang.strings.retain(|key, _| {
+        !["form.", "home.", "lookup.", "setup.", "trouble.", "widget."].iter().any(|other| key.starts_with(other))
+    });
     serde_json::json!({ "pass": pass, "view": view, "lang": lang, "looks": looks::table(), "now": reader.now })
 }
 
@@ -148,8 +162,11 @@ fn items_card(frame: &Frame, order: &OrderView) -> Markup {
                             li {
                                 span.thumb { (frame.icon("box")) }
                                 b { bdi { (item.name) } }
-                                @if let Some(price) = &item.unit_price { span.num { bdi { (lang.amount(price)) } } }
-                                small { (lang.fill("page.qty", &[("n", &lang.number(item.qty))])) }
+                                @if let Some(price) = item_total(item) { span.num { bdi { (lang.amount(&price)) } } }
+                                small {
+                                    (lang.fill("page.qty", &[("n", &lang.number(item.qty))]))
+                                    @if item.qty > 1 && let Some(each) = &item.unit_price { " × " bdi.num { (lang.amount(each)) } }
+                                }
                             }
                         } }
                     }
@@ -160,6 +177,13 @@ fn items_card(frame: &Frame, order: &OrderView) -> Markup {
             }
         }
     }
+}
+
+/// What a line of the order costs; unknown when it is too much to count.
+fn item_total(item: &ItemView) -> Option<Money> {
+    let each = item.unit_price.as_ref()?;
+    let amount = each.amount.checked_mul(i64::try_from(item.qty).ok()?)?;
+    Some(Money { amount, currency: each.currency.clone() })
 }
 
 /// Every entry is there from the start, hidden while it is empty, so that the script has nothing to build.
@@ -205,27 +229,9 @@ fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
-fn posted_card(frame: &Frame, order: &OrderView) -> Markup {
-    let email = order.customer.as_ref().and_then(|customer| customer.email.as_deref());
-    html! {
-        section #posted.card aria-labelledby="n" hidden[email.is_none()] {
-            header { h2 #n { (frame.t("page.keep_posted")) } }
-            div.body.tight {
-                @if let Some(email) = email {
-                    p.sw { span { (frame.t("page.email")) small { (frame.lang.fill("page.email_text", &[("email", email)])) } } (frame.icon("mail")) }
-                }
-                label #notify.sw hidden {
-                    span { (frame.t("page.browser")) small { (frame.t("page.browser_text")) } }
-                    input type="checkbox" role="switch";
-                }
-            }
-        }
-    }
-}
-
 fn help_card(frame: &Frame, order: &OrderView) -> Markup {
     let shop = &order.shop;
-    let link = shop.support_url.as_deref().filter(|url| is_web(url) || url.starts_with("mailto:"));
+    let link = frame.pages.support_url.as_deref();
     html! {
         section.card.help aria-labelledby="hp" {
             div {

@@ -1,20 +1,23 @@
 //! The pages for when an order cannot be shown: not found, expired, too many tries, not available.
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use maud::{Markup, html};
 
 use super::handlers::Wish;
 use super::shell::{Head, reply_private, shell};
 use super::{Frame, Pages};
 use crate::base::Error;
+use crate::web::error::Problem;
 
 /// Why an order cannot be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// No such order, or a pass that never was.
     NotFound,
+    /// An address that leads nowhere.
+    NoPage,
     /// The pass was good once.
     Expired,
     /// The pass was taken back.
@@ -42,7 +45,7 @@ impl From<&Error> for Trouble {
 impl Trouble {
     fn status(self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoPage => StatusCode::NOT_FOUND,
             Self::Expired | Self::Revoked => StatusCode::GONE,
             Self::Renewed => StatusCode::ACCEPTED,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -54,6 +57,7 @@ impl Trouble {
     fn face(self) -> (&'static str, &'static str) {
         match self {
             Self::NotFound => ("not_found", "search"),
+            Self::NoPage => ("no_page", "search"),
             Self::Expired => ("expired", "lock"),
             Self::Revoked => ("revoked", "lock"),
             Self::Renewed => ("renewed", "mail"),
@@ -67,9 +71,33 @@ impl Trouble {
         match self {
             Self::RateLimited(seconds) => Some(seconds),
             Self::Unavailable => Some(5),
-            Self::NotFound | Self::Expired | Self::Revoked | Self::Renewed => None,
+            Self::NotFound | Self::NoPage | Self::Expired | Self::Revoked | Self::Renewed => None,
         }
     }
+}
+
+/// Whether whoever asks is to get a page: a browser, by what it accepts; and on the addresses of pages everybody who does
+/// not ask for something else. The API never answers with pages.
+#[must_use]
+pub fn wants_page(request: &HttpRequest) -> bool {
+    let (path, accept) = (request.path(), request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()));
+    let accept = accept.unwrap_or("*/*");
+    let is_page = path == "/" || ["/track", "/setup/"].iter().any(|start| path.starts_with(start));
+    !path.starts_with("/api/") && (accept.contains("text/html") || is_page && accept.contains("*/*"))
+}
+
+/// The answer to a request that failed, as a page or as problem details.
+pub(super) fn refuse(pages: &Pages, request: &HttpRequest, error: Error) -> HttpResponse {
+    if !wants_page(request) {
+        return Problem(error).error_response();
+    }
+    let trouble = Trouble::from(&error);
+    if trouble == Trouble::Unavailable {
+        tracing::error!(?error, "a page could not be shown");
+    }
+    // Where a form was sent to there is nothing to see: the way back is the form.
+    let here = if request.method() == Method::POST { "/track" } else { request.path() };
+    reply(pages, trouble, here, &Wish::of(request))
 }
 
 /// Sends the page of a trouble. `here` is the address to try again.
@@ -103,8 +131,8 @@ fn page(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
     let head = Head {
         title: frame.t(&title),
         description: &text,
-        script: None,
-        brand: "Ordercast",
+        is_live: false,
+        brand: &frame.pages.brand,
         chip: html! {},
         banner: html! {},
         skip: frame.t("page.skip"),
@@ -115,6 +143,10 @@ fn page(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
 fn action(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
     html! {
         @match trouble {
+            Trouble::NoPage => {
+                a.btn.primary href="/track" { (frame.t("trouble.not_found_act")) }
+                a.btn href="/" { (frame.t("trouble.no_page_act")) }
+            },
             Trouble::NotFound | Trouble::Revoked => a.btn.primary href="/track" { (frame.t("trouble.not_found_act")) },
             Trouble::Expired => form method="post" action={ (here.trim_end_matches('/')) "/renew" } {
                 button.btn.primary type="submit" { (frame.icon("mail")) (frame.t("trouble.expired_act")) }

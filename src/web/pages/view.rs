@@ -93,9 +93,6 @@ pub struct OrderView {
 pub struct ShopView {
     /// Its name.
     pub name: String,
-    /// Where a customer gets help: an `https:` or `mailto:` address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub support_url: Option<String>,
 }
 
 /// The customer, masked.

@@ -3,6 +3,8 @@ import { $, clone, isWeb, kept, replay, setIcon, setText, setTone } from "./dom.
 import { count, fill, speak, t } from "./i18n.js";
 import { Live } from "./tabs.js";
 import { ago, date, dayName, dayOf, estimate, hhmm, instant, precise } from "./time.js";
+import { theme } from "./look.js";
+import { mailing, notifications, notify } from "./posted.js";
 import { toast } from "./toast.js";
 import { hero, know, look, rows } from "./words.js";
 
@@ -182,7 +184,8 @@ function settle(before) {
   const shown = paint();
   if (shown.label !== before.label || shown.headline !== before.headline) {
     announce(fill("announce.status", { number: view.order.number, label: shown.label, headline: shown.headline }));
-    notify(shown);
+    const { id, number, shop } = view.order;
+    notify(fill("page.title", { label: shown.label, number, shop: shop.name }), shown.headline, id);
   }
   if (view.order.status === "delivered" && before.look.tone !== "success") {
     replay($("pill"), "draw");
@@ -281,25 +284,6 @@ function linger() {
 
 // ---- switches and buttons
 
-const THEMES = ["auto", "light", "dark"];
-function theme() {
-  const button = $("theme");
-  const apply = (name) => {
-    if (name === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = name;
-    button.setAttribute("aria-label", button.dataset[name]);
-    button.title = button.dataset[name];
-  };
-  let name = THEMES.find((known) => known === kept.get("theme")) ?? "auto";
-  button.addEventListener("click", () => {
-    name = THEMES[(THEMES.indexOf(name) + 1) % THEMES.length];
-    kept.set("theme", name);
-    apply(name);
-  });
-  apply(name);
-  button.hidden = false;
-}
-
 function copying() {
   const button = $("copy");
   button.addEventListener("click", async () => {
@@ -312,39 +296,6 @@ function copying() {
       toast(t("page.copy_failed"), { tone: "warning", icon: "alert" });
     }
   });
-}
-
-function notifications() {
-  if (!("Notification" in window)) return;
-  const input = $("notify").querySelector("input");
-  const note = $("notify").querySelector("small");
-  const paintSwitch = () => {
-    const blocked = Notification.permission === "denied";
-    input.disabled = blocked;
-    input.checked = Notification.permission === "granted" && kept.get("notify") === "on";
-    setText(note, t(blocked ? "page.browser_blocked" : "page.browser_text"));
-  };
-  input.addEventListener("change", async () => {
-    if (input.checked) await Notification.requestPermission();
-    kept.set("notify", input.checked && Notification.permission === "granted" ? "on" : "off");
-    paintSwitch();
-  });
-  paintSwitch();
-  $("notify").hidden = false;
-  $("posted").hidden = false;
-}
-
-function notify(shown) {
-  const wanted = "Notification" in window && Notification.permission === "granted" && kept.get("notify") === "on";
-  if (!wanted || !document.hidden) return;
-  try {
-    new Notification(fill("page.title", { label: shown.label, number: view.order.number, shop: view.order.shop.name }), {
-      body: shown.headline,
-      tag: view.order.id,
-    });
-  } catch {
-    // Some phones show notifications from service workers only; the title and the icon still tell.
-  }
 }
 
 function unmark() {
@@ -372,6 +323,7 @@ paint();
 theme();
 copying();
 notifications();
+mailing(boot.pass);
 $("banner").querySelector("button").addEventListener("click", () => live.retry());
 live.start();
 linger();

@@ -1,0 +1,2 @@
+-- Drops the choice of customers to get no mail.
+DROP TABLE mail_stops;
