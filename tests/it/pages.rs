@@ -91,7 +91,11 @@ async fn the_look_up_form_answers_hit_and_miss_alike_and_marks_what_is_missing()
     assert!(hit.1.contains("If these details match an order, we have sent you a link."));
     let (status, page) = send("number=&email=nobody").await;
     assert_eq!(status, 400);
-    assert!(page.contains("Enter your order number.") && page.contains(r#"aria-invalid="true" autofocus"#), "{page}");
+    assert!(page.contains(r#"aria-invalid="true" autofocus"#), "{page}");
+    // Once in the summary, which leads to the field, and once beside it.
+    assert!(page.contains(r##"<a href="#number">Enter your order number.</a>"##), "{page}");
+    assert_eq!(page.matches("Enter your order number.").count(), 2, "{page}");
+    assert!(page.contains(r#"aria-describedby="number-bad number-hint""#), "{page}");
     assert_eq!(send("\u{0}").await.0, 400);
 }
 
@@ -140,4 +144,58 @@ async fn a_page_speaks_the_language_of_its_reader() {
         app.http.get(format!("{}/track/{pass}", app.url)).header("accept-language", "xx, de-AT;q=0.8, en;q=0.5");
     let page = request.send().await.expect("an answer").text().await.expect("text");
     assert!(page.contains("Wir haben Ihre Bestellung erhalten"), "{page}");
+}
+
+#[tokio::test]
+async fn troubles_are_pages_for_browsers_and_problem_details_for_programs() {
+    let app = TestApp::with(&["--shop-name", "Fern & Field"], Clock::System).await;
+    let ask = async |path: &str, accept: &str| {
+        let answer =
+            app.http.get(format!("{}{path}", app.url)).header("accept", accept).send().await.expect("an answer");
+        let kind = header(&answer, "content-type");
+        (answer.status().as_u16(), kind, answer.text().await.expect("text"))
+    };
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let (status, kind, page) = ask("/nowhere", browser).await;
+    assert_eq!((status, kind.as_str()), (404, "text/html; charset=utf-8"));
+    assert!(page.contains("This page does not exist") && page.contains("Fern &amp; Field"), "{page}");
+    for (path, accept) in [("/nowhere", "*/*"), ("/api/v1/nowhere", browser), ("/track/x", "application/json")] {
+        let (status, kind, body) = ask(path, accept).await;
+        assert_eq!((status, kind.as_str()), (404, "application/problem+json"), "{path} {body}");
+    }
+}
+
+#[tokio::test]
+async fn too_many_tries_are_told_as_the_caller_asked() {
+    let app =
+        TestApp::with(&["--rate-public", "1"], Clock::manual("2026-11-21T09:00:00Z".parse().expect("a time"))).await;
+    let ask = async |path: &str, accept: &str| {
+        let request = app.http.get(format!("{}{path}", app.url)).header("accept", accept);
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), header(&answer, "retry-after"), answer.text().await.expect("text"))
+    };
+    assert_eq!(ask("/track", "text/html").await.0, 200);
+    let (status, wait, page) = ask("/track", "text/html").await;
+    assert_eq!((status, wait.as_str()), (429, "60"));
+    assert!(page.contains("Too many tries") && page.contains("Please wait 60 seconds."), "{page}");
+    let (status, _, problem) = ask("/track", "application/json").await;
+    assert_eq!(status, 429);
+    assert!(problem.contains("\"code\":\"rate_limited\""), "{problem}");
+}
+
+#[tokio::test]
+async fn a_shop_that_says_where_help_is_has_a_link_to_it() {
+    let help = "https://shop.example/help?about=orders&lang=en";
+    let app = TestApp::with(&["--support-url", help], Clock::System).await;
+    let (_, pass) = app.order(order("P-1")).await;
+    let page = get(&app, &format!("/track/{pass}")).await.text().await.expect("text");
+    assert!(
+        page.contains(r#"href="https://shop.example/help?about=orders&amp;lang=en""#)
+            && page.contains("icons.svg#chat"),
+        "{page}"
+    );
+    let silent = TestApp::start().await;
+    let (_, pass) = silent.order(order("P-1")).await;
+    let page = get(&silent, &format!("/track/{pass}")).await.text().await.expect("text");
+    assert!(page.contains("Something not right?") && !page.contains("icons.svg#chat"), "{page}");
 }

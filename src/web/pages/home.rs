@@ -49,7 +49,7 @@ pub fn reply(pages: &Pages, wish: &Wish) -> HttpResponse {
     let head = Head {
         title: frame.t("home.title"),
         description: frame.t("home.text"),
-        script: None,
+        is_live: false,
         brand: "Ordercast",
         chip: html! {},
         banner: html! {},

@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::form::{self, Field};
 use super::handlers::Wish;
 use super::shell::{Head, reply_private, shell};
 use super::{Frame, Pages};
@@ -57,8 +58,8 @@ pub fn reply(pages: &Pages, stage: Stage, wish: &Wish) -> HttpResponse {
     let head = Head {
         title: frame.t("lookup.title"),
         description: frame.t("lookup.text"),
-        script: None,
-        brand: "Ordercast",
+        is_live: false,
+        brand: &frame.pages.brand,
         chip: html! {},
         banner: html! {},
         skip: frame.t("page.skip"),
@@ -84,28 +85,33 @@ fn body(frame: &Frame, stage: Stage) -> Markup {
     }
 }
 
-/// The form; `sent` is what came and was not enough. The first bad field gets the focus.
+/// The form; `sent` is what came and was not enough.
 pub(super) fn form(frame: &Frame, sent: Option<&Lookup>) -> Markup {
     let number_bad = sent.is_some_and(|sent| sent.number.trim().is_empty() || sent.number.len() > 100);
     let email_bad = sent.is_some_and(|sent| !is_address(sent.email.trim()));
+    let number = Field {
+        name: "number",
+        kind: "text",
+        label: frame.t("lookup.number"),
+        hint: Some(frame.t("lookup.number_hint")),
+        value: sent.map(|sent| sent.number.as_str()),
+        autocomplete: "off",
+        most: 100,
+        wrong: number_bad.then(|| frame.t("lookup.number_missing")),
+    };
+    let email = Field {
+        name: "email",
+        kind: "email",
+        label: frame.t("lookup.email"),
+        hint: None,
+        value: sent.map(|sent| sent.email.as_str()),
+        autocomplete: "email",
+        most: 254,
+        wrong: email_bad.then(|| frame.t("lookup.email_missing")),
+    };
     html! {
         form.form method="post" action="/track" {
-            div.field {
-                label for="number" { (frame.t("lookup.number")) }
-                input #number.input name="number" value=[sent.map(|sent| &sent.number)] required maxlength="100" autocomplete="off"
-                    autocapitalize="characters" spellcheck="false" dir="auto"
-                    aria-describedby=(if number_bad { "number-bad number-hint" } else { "number-hint" })
-                    aria-invalid=[number_bad.then_some("true")] autofocus[number_bad];
-                @if number_bad { p #number-bad.bad role="alert" { (frame.t("lookup.number_missing")) } }
-                p #number-hint.muted { (frame.t("lookup.number_hint")) }
-            }
-            div.field {
-                label for="email" { (frame.t("lookup.email")) }
-                input #email.input type="email" name="email" value=[sent.map(|sent| &sent.email)] required maxlength="254"
-                    autocomplete="email" dir="ltr" aria-describedby=[email_bad.then_some("email-bad")]
-                    aria-invalid=[email_bad.then_some("true")] autofocus[email_bad && !number_bad];
-                @if email_bad { p #email-bad.bad role="alert" { (frame.t("lookup.email_missing")) } }
-            }
+            (form::fields(frame, &[number, email]))
             button.btn.primary.wide type="submit" { (frame.icon("mail")) (frame.t("lookup.send")) }
         }
     }

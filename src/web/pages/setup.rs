@@ -6,10 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::form::{self, Field};
 use super::handlers::Wish;
 use super::shell::{Head, reply_private, shell};
-use super::trouble::{self, Trouble};
-use super::{Frame, Pages};
+use super::{Frame, Pages, trouble};
 use crate::accounts::Admins;
 use crate::base::error::Invalid;
 use crate::base::{Error, Secret};
@@ -43,7 +43,7 @@ pub(super) async fn get_setup(
     let wish = Wish::of(&req);
     match admins.check_link(&Secret::new(link.into_inner())).await {
         Ok(()) => reply(&pages, StatusCode::OK, &Stage::Ask, &wish),
-        Err(error) => refuse(&pages, &error, &wish),
+        Err(error) => refuse(&pages, &req, error, &wish),
     }
 }
 
@@ -60,11 +60,11 @@ pub(super) async fn set_up_admin(
     match admins.set_up(&link, &sent.email, &sent.name, Secret::new(sent.password.clone())).await {
         Ok(_) => reply(&pages, StatusCode::CREATED, &Stage::Done, &wish),
         Err(Error::Invalid(invalid)) => reply(&pages, StatusCode::BAD_REQUEST, &Stage::Again(&sent, &invalid), &wish),
-        Err(error) => refuse(&pages, &error, &wish),
+        Err(error) => refuse(&pages, &req, error, &wish),
     }
 }
 
-fn refuse(pages: &Pages, error: &Error, wish: &Wish) -> HttpResponse {
+fn refuse(pages: &Pages, req: &HttpRequest, error: Error, wish: &Wish) -> HttpResponse {
     match error {
         Error::NotFound(_) | Error::Conflict(_) => {
             let frame = pages.frame(wish, None);
@@ -81,15 +81,15 @@ fn refuse(pages: &Pages, error: &Error, wish: &Wish) -> HttpResponse {
                 },
             )
         }
-        error => trouble::reply(pages, Trouble::from(error), "/", wish),
+        error => trouble::refuse(pages, req, error),
     }
 }
 
 fn reply(pages: &Pages, status: StatusCode, stage: &Stage<'_>, wish: &Wish) -> HttpResponse {
     let frame = pages.frame(wish, None);
     let body = match stage {
-        Stage::Ask => form(&frame, &SetUp::default(), None),
-        Stage::Again(sent, invalid) => form(&frame, sent, Some(invalid)),
+        Stage::Ask => ask(&frame, &SetUp::default(), None),
+        Stage::Again(sent, invalid) => ask(&frame, sent, Some(invalid)),
         Stage::Done => html! {
             section.card.msg.tone-success aria-labelledby="h" {
                 span.tile { (frame.icon("check")) }
@@ -105,7 +105,7 @@ fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup) -> HttpRe
     let head = Head {
         title: frame.t(title),
         description: frame.t("setup.text"),
-        script: None,
+        is_live: false,
         brand: "Ordercast",
         chip: html! {},
         banner: html! {},
@@ -115,31 +115,45 @@ fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup) -> HttpRe
     reply_private(status, shell(frame, &head, &main, &html! {}))
 }
 
-/// The form posts to its own address, so that the link stands in no attribute. A password is never sent back.
-fn form(frame: &Frame, sent: &SetUp, invalid: Option<&Invalid>) -> Markup {
-    let bad = |field: &str| invalid.filter(|invalid| invalid.field == Some(field));
-    let field = |name: &str, kind: &str, value: Option<&str>, autocomplete: &str| {
-        let wrong = bad(name);
-        let hint = format!("{name}-bad");
-        html! {
-            div.field {
-                label for=(name) { (frame.t(&format!("setup.{name}"))) }
-                input.input id=(name) name=(name) type=(kind) value=[value] required autocomplete=(autocomplete)
-                    aria-invalid=[wrong.map(|_| "true")] aria-describedby=[wrong.map(|_| &hint)] autofocus[wrong.is_some()];
-                @if let Some(wrong) = wrong { p.bad id=(hint) role="alert" { (wrong.message) } }
-            }
-        }
+/// The form posts to its own address, so that the link stands in no attribute.
+fn ask(frame: &Frame, sent: &SetUp, invalid: Option<&Invalid>) -> Markup {
+    let field = |name: &'static str, kind, hint, value, autocomplete, most| Field {
+        name,
+        kind,
+        label: frame.t(match name {
+            "name" => "setup.name",
+            "email" => "setup.email",
+            _ => "setup.password",
+        }),
+        hint,
+        value,
+        autocomplete,
+        most,
+        wrong: invalid.filter(|invalid| invalid.field == Some(name)).map(|invalid| wrong(frame, invalid)),
     };
     html! {
         section.card.panel aria-labelledby="h" {
             h1 #h { (frame.t("setup.title")) }
             p.t2 { (frame.t("setup.text")) }
             form.form method="post" {
-                (field("name", "text", Some(&sent.name), "name"))
-                (field("email", "email", Some(&sent.email), "username"))
-                (field("password", "password", None, "new-password"))
+                (form::fields(frame, &[
+                    field("name", "text", None, Some(&sent.name), "name", 100),
+                    field("email", "email", None, Some(&sent.email), "username", 254),
+                    field("password", "password", Some(frame.t("setup.password_hint")), None, "new-password", 128),
+                ]))
                 button.btn.primary.wide type="submit" { (frame.t("setup.send")) }
             }
         }
     }
+}
+
+/// What is wrong, in the reader's language where we have it.
+fn wrong<'a>(frame: &'a Frame, invalid: &'a Invalid) -> &'a str {
+    let key = match invalid.code {
+        "bad_name" => "setup.bad_name",
+        "bad_email" => "setup.bad_email",
+        "bad_password" => "setup.bad_password",
+        _ => return &invalid.message,
+    };
+    frame.t(key)
 }

@@ -15,8 +15,8 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 pub(super) struct Head<'a> {
     pub title: &'a str,
     pub description: &'a str,
-    /// The script that takes the page over.
-    pub script: Option<&'a str>,
+    /// Whether the page is the tracking page, which its own script keeps up to date; other pages have forms.
+    pub is_live: bool,
     /// The name in the top bar, with the letter of its mark.
     pub brand: &'a str,
     /// What stands at the end of the top bar before the theme switch, and what hangs below the bar.
@@ -39,17 +39,16 @@ pub(super) fn shell(frame: &Frame, head: &Head, main: &Markup, tail: &Markup) ->
                 meta name="theme-color" content="#ffffff" media="(prefers-color-scheme:light)";
                 meta name="theme-color" content="#14181f" media="(prefers-color-scheme:dark)";
                 link #favicon rel="icon" href=(favicon(head.brand));
-                @for style in ["css/tokens.css", "css/base.css", "css/track.css"] {
+                @let (form, script, modules) = if head.is_live { (None, "js/track.js", &LIVE[..]) } else { (Some("css/form.css"), "js/page.js", &STILL[..]) };
+                @for style in ["css/tokens.css", "css/base.css", "css/track.css"].into_iter().chain(form) {
                     link rel="stylesheet" href=(frame.asset(style));
                 }
                 // Small and first, so that a chosen theme is there before the first paint.
                 script src=(frame.asset("js/theme.js")) {}
-                @if let Some(script) = head.script {
-                    @for module in MODULES {
-                        link rel="modulepreload" href=(frame.asset(module));
-                    }
-                    script type="module" src=(frame.asset(script)) {}
+                @for module in modules {
+                    link rel="modulepreload" href=(frame.asset(module));
                 }
+                script type="module" src=(frame.asset(script)) {}
             }
             body {
                 a.skip href="#main" { (head.skip) }
@@ -63,8 +62,20 @@ pub(super) fn shell(frame: &Frame, head: &Head, main: &Markup, tail: &Markup) ->
 }
 
 /// What `js/track.js` imports, told early so that all of it arrives in one round trip.
-const MODULES: [&str; 8] =
-    ["js/dom.js", "js/i18n.js", "js/time.js", "js/words.js", "js/live.js", "js/tabs.js", "js/api.js", "js/toast.js"];
+const LIVE: [&str; 10] = [
+    "js/dom.js",
+    "js/i18n.js",
+    "js/time.js",
+    "js/words.js",
+    "js/live.js",
+    "js/tabs.js",
+    "js/api.js",
+    "js/toast.js",
+    "js/posted.js",
+    "js/look.js",
+];
+/// What `js/page.js` imports.
+const STILL: [&str; 2] = ["js/dom.js", "js/look.js"];
 
 fn initial(name: &str) -> String {
     name.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "O".to_owned(), |c| c.to_uppercase().collect())
