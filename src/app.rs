@@ -4,11 +4,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Admins, Companies, Tokens, WebhookSecrets};
+use crate::accounts::sessions::Terms;
+use crate::accounts::{Admins, Companies, Passwords, Sessions, Tokens, WebhookSecrets};
 use crate::background::{self, Worker};
 use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
@@ -20,6 +22,7 @@ use crate::live::{Access, Live, LiveSettings};
 use crate::notify::{Mailer, Notify, Preferences, mailer};
 use crate::orders::{Announce, Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
+use crate::web::auth::renewal;
 use crate::web::body::BodyLimit;
 use crate::web::client::Proxies;
 use crate::web::guard::{self, Guard, Limits};
@@ -94,6 +97,7 @@ impl App {
             let parts = parts.clone();
             actix_web::App::new()
                 .configure(move |cfg| parts.configure(cfg))
+                .wrap(actix_web::middleware::from_fn(renewal::renew))
                 .wrap(actix_web::middleware::from_fn(guard::watch))
                 // Outermost, so that a page elsewhere can also read that it must wait.
                 .wrap(guard::cors(&origins))
@@ -189,6 +193,15 @@ fn live_settings(config: &Config) -> LiveSettings {
     }
 }
 
+fn terms(config: &Config) -> Terms {
+    let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
+    Terms {
+        access: SignedDuration::from_mins(i64::from(config.access_minutes)),
+        refresh: days(config.refresh_days),
+        longest: days(config.session_days),
+    }
+}
+
 async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dyn Bus>) -> Result<Parts> {
     let keys = config.keys()?;
     let db = Db::open(config)?;
@@ -196,6 +209,8 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
     let companies = Companies::new(db.clone(), clock.clone());
     companies.ensure("shop", &config.shop_name).await?;
     let tokens = Tokens::start(db.clone(), clock.clone());
+    let passwords = Passwords::new(db.runtime().clone(), config.passwords_at_once);
+    let sessions = Sessions::start(db.clone(), clock.clone(), keys.clone(), passwords.clone(), terms(config));
     let timeline = Timeline::new(db.clone());
     let passes = Passes::new(db.clone(), clock.clone(), keys.clone(), config.pass_days);
     let live = Live::start(
@@ -218,6 +233,8 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
         webhook_secrets: WebhookSecrets::new(db.clone(), clock.clone(), keys.clone()),
+        passwords,
+        sessions,
         timeline,
         live,
         orders: Orders::start(

@@ -99,6 +99,18 @@ pub struct Config {
     /// Days a tracking pass goes on working after the order has ended
     #[arg(long, env = "ORDERCAST_PASS_DAYS", default_value_t = 30)]
     pub pass_days: u32,
+    /// Minutes an access token of a person works
+    #[arg(long, env = "ORDERCAST_ACCESS_MINUTES", default_value_t = 15)]
+    pub access_minutes: u32,
+    /// Days after which a sign-in ends that was not used
+    #[arg(long, env = "ORDERCAST_REFRESH_DAYS", default_value_t = 30)]
+    pub refresh_days: u32,
+    /// Days after which a sign-in ends, however much it was used
+    #[arg(long, env = "ORDERCAST_SESSION_DAYS", default_value_t = 90)]
+    pub session_days: u32,
+    /// Passwords checked at once; each takes 19 MiB for a moment
+    #[arg(long, env = "ORDERCAST_PASSWORDS_AT_ONCE", default_value_t = 4)]
+    pub passwords_at_once: usize,
     /// What is logged, as `info` or `ordercast=debug,info`
     #[arg(long, env = "ORDERCAST_LOG", default_value = "info")]
     pub log: String,
@@ -166,6 +178,9 @@ impl Config {
             let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https" | "mailto"));
             parsed
                 .ok_or_else(|| refuse("ORDERCAST_SUPPORT_URL must look like https://… or mailto:help@example.com"))?;
+        }
+        if self.access_minutes == 0 || self.refresh_days == 0 || self.session_days == 0 {
+            return Err(refuse("ORDERCAST_ACCESS_MINUTES, _REFRESH_DAYS and _SESSION_DAYS must be at least 1"));
         }
         if self.commit_group == 0 || self.commit_queue == 0 || self.database_pool == 0 || self.workers == Some(0) {
             return Err(refuse(

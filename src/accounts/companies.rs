@@ -1,9 +1,47 @@
 //! Companies: the shops and vendors that orders belong to.
 
+use std::str::FromStr;
+
 use super::store;
 use crate::base::id::CompanyId;
 use crate::base::{Clock, Error, Result};
 use crate::db::Db;
+
+/// Whether a company may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompanyState {
+    /// Its papers are not approved yet.
+    Pending,
+    /// Sends and reads orders.
+    Active,
+    /// May do nothing.
+    Suspended,
+}
+
+impl CompanyState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Active, Self::Suspended];
+
+    /// The state as it is stored and told.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+impl FromStr for CompanyState {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = Self::ALL.into_iter().find(|state| state.code() == text);
+        known
+            .ok_or_else(|| Error::invalid_field("state", "unknown_state", "state must be pending, active or suspended"))
+    }
+}
 
 /// A shop or vendor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +52,8 @@ pub struct Company {
     pub name: String,
     /// Its name in addresses: lower case letters, digits and dashes.
     pub slug: String,
+    /// Whether it may act.
+    pub state: CompanyState,
 }
 
 /// The companies of a deployment. Cheap to clone.
@@ -35,7 +75,8 @@ impl Companies {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn ensure(&self, slug: &str, name: &str) -> Result<Company> {
-        let new = Company { id: CompanyId::new(), name: name.to_owned(), slug: slug.to_owned() };
+        let new =
+            Company { id: CompanyId::new(), name: name.to_owned(), slug: slug.to_owned(), state: CompanyState::Active };
         let now = self.clock.now();
         self.db.transact(move |conn| Box::pin(store::ensure_company(conn, new, now))).await
     }

@@ -1,4 +1,4 @@
-//! Who may do what: companies, API tokens and their scopes, the first admin.
+//! Who may do what: companies and their people, sign-ins, API tokens and their scopes, the first admin.
 //!
 //! What is here: the parties and their credentials. What is not: passes of customers (`orders::tracking`), how a
 //! credential travels in a request (`web::auth`).
@@ -6,14 +6,19 @@
 pub mod admins;
 pub mod companies;
 pub mod password;
+pub mod people;
 pub mod scopes;
+pub mod sessions;
 mod store;
 pub mod token_format;
 pub mod tokens;
 pub mod webhook_secrets;
 
 pub use admins::Admins;
-pub use companies::{Companies, Company};
+pub use companies::{Companies, Company, CompanyState};
+pub use password::Passwords;
+pub use people::{Person, Role};
 pub use scopes::{Scope, Scopes};
+pub use sessions::{Login, Opened, Sessions};
 pub use tokens::{Token, Tokens};
 pub use webhook_secrets::{Source, WebhookSecret, WebhookSecrets};

@@ -1,9 +1,92 @@
 //! Passwords: Argon2id, 19 MiB, two passes, one lane (OWASP's first choice), in the PHC text form.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::base::{Error, Result, Secret};
+
+/// Hashing for whoever asks, a few at a time: each takes 19 MiB, and a flood of sign-ins must not eat the memory. Cheap to
+/// clone; clones count together.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    runtime: Handle,
+    places: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    done: Arc<AtomicU64>,
+}
+
+/// How many may wait for a place; at some thirty milliseconds each, the last one waits a second or two.
+const MAY_WAIT: usize = 128;
+
+/// The hash of no password, for addresses nobody has: checking against it takes as long as against any other.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+impl Passwords {
+    /// Hashing on threads of this runtime that may block, at most `at_once` at a time.
+    #[must_use]
+    pub fn new(runtime: Handle, at_once: usize) -> Self {
+        let places = Arc::new(Semaphore::new(at_once.max(1)));
+        Self { runtime, places, waiting: Arc::default(), done: Arc::default() }
+    }
+
+    /// The text that is stored in a password's place.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many wait already.
+    pub async fn hash(&self, password: Secret) -> Result<String> {
+        self.work(move || hash(&password)).await?
+    }
+
+    /// Whether the password is the one of the stored text. The same work when there is none.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many wait already.
+    pub async fn verify(&self, password: Secret, stored: Option<String>) -> Result<bool> {
+        self.work(move || verify(&password, stored.as_deref().filter(|hash| !hash.is_empty()).unwrap_or(NOBODY))).await
+    }
+
+    /// How many were hashed or verified since the start: what a question has cost.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let place = self.place().await?;
+        self.done.fetch_add(1, Ordering::Relaxed);
+        // The place is given back by the work itself: a caller who goes away does not stop it.
+        let work = move || {
+            let _place = place;
+            work()
+        };
+        self.runtime.spawn_blocking(work).await.map_err(Error::internal)
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(place);
+        }
+        /// Counts out however the waiting ends.
+        struct Waiting<'a>(&'a AtomicUsize);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        let before = self.waiting.fetch_add(1, Ordering::AcqRel);
+        let _waiting = Waiting(&self.waiting);
+        if before >= MAY_WAIT {
+            return Err(Error::Unavailable("Signing in".into(), None));
+        }
+        Arc::clone(&self.places).acquire_owned().await.map_err(Error::internal)
+    }
+}
 
 /// Checks length: 8 to 128 characters and no other rule.
 ///

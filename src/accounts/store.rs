@@ -13,11 +13,12 @@ use crate::db::types::At;
 use crate::db::{Conn, is_taken};
 use crate::{execute, find, load};
 
-type CompanyColumns = (CompanyId, String, String);
-const COMPANY: (companies::id, companies::name, companies::slug) = (companies::id, companies::name, companies::slug);
+type CompanyColumns = (CompanyId, String, String, String);
+const COMPANY: (companies::id, companies::name, companies::slug, companies::state) =
+    (companies::id, companies::name, companies::slug, companies::state);
 
-fn to_company((id, name, slug): CompanyColumns) -> Company {
-    Company { id, name, slug }
+fn to_company((id, name, slug, state): CompanyColumns) -> Result<Company> {
+    Ok(Company { id, name, slug, state: state.parse()? })
 }
 
 pub(super) async fn ensure_company(conn: &mut Conn, new: Company, now: Timestamp) -> Result<Company> {
@@ -26,22 +27,23 @@ pub(super) async fn ensure_company(conn: &mut Conn, new: Company, now: Timestamp
         companies::name.eq(&new.name),
         companies::slug.eq(&new.slug),
         companies::created_at.eq(At(now)),
+        companies::state.eq(new.state.code()),
     );
     execute!(&mut *conn, diesel::insert_into(companies::table).values(values).on_conflict_do_nothing())?;
     let query = companies::table.filter(companies::slug.eq(&new.slug)).select(COMPANY);
     let row = find!(conn, CompanyColumns, query)?;
-    row.map(to_company).ok_or_else(|| Error::internal("a company just made is not there"))
+    to_company(row.ok_or_else(|| Error::internal("a company just made is not there"))?)
 }
 
 pub(super) async fn find_first_company(conn: &mut Conn) -> Result<Option<Company>> {
     let query = companies::table.order((companies::created_at, companies::id)).limit(1).select(COMPANY);
-    Ok(find!(conn, CompanyColumns, query)?.map(to_company))
+    find!(conn, CompanyColumns, query)?.map(to_company).transpose()
 }
 
 pub(super) async fn find_company(conn: &mut Conn, id: Option<CompanyId>, slug: String) -> Result<Option<Company>> {
     let by_id = companies::id.nullable().eq(id);
     let query = companies::table.filter(companies::slug.nullable().eq(Some(slug)).or(by_id)).select(COMPANY);
-    Ok(find!(conn, CompanyColumns, query)?.map(to_company))
+    find!(conn, CompanyColumns, query)?.map(to_company).transpose()
 }
 
 /// Whether anybody runs the platform yet.
@@ -83,6 +85,7 @@ pub(super) async fn insert_admin(conn: &mut Conn, admin: &Admin, password_hash: 
         accounts::role.eq("super_admin"),
         accounts::password_hash.eq(password_hash),
         accounts::created_at.eq(At(now)),
+        accounts::verified_at.eq(Some(At(now))),
     );
     let taken = |error| match error {
         error if is_taken(&error) => {

@@ -14,6 +14,8 @@ pub enum Error {
     Unauthenticated(String),
     /// A good credential that may not do this.
     Forbidden(String),
+    /// A good credential that may not be used yet, or any more; the code says what is missing.
+    Barred(Conflict),
     /// The input breaks a rule. Says which, and what to send instead.
     Invalid(Invalid),
     /// The input was right but the state has moved on: an unexpected `seq`, a taken number.
@@ -72,6 +74,11 @@ impl Error {
         Self::Conflict(Conflict { code, message: message.into() })
     }
 
+    /// Whoever it is may not come in as things stand.
+    pub fn barred(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Barred(Conflict { code, message: message.into() })
+    }
+
     /// What was good once.
     pub fn gone(code: &'static str, message: impl Into<String>) -> Self {
         Self::Gone(Conflict { code, message: message.into() })
@@ -99,7 +106,7 @@ impl fmt::Display for Error {
             Self::NotFound(what) => write!(f, "{what} not found"),
             Self::Unauthenticated(why) | Self::Forbidden(why) | Self::Unprocessable(why) => f.write_str(why),
             Self::Invalid(invalid) => f.write_str(&invalid.message),
-            Self::Conflict(conflict) | Self::Gone(conflict) => f.write_str(&conflict.message),
+            Self::Conflict(conflict) | Self::Gone(conflict) | Self::Barred(conflict) => f.write_str(&conflict.message),
             Self::TooMany { retry_after } => write!(f, "Too many requests. Please wait {retry_after} seconds."),
             Self::Unavailable(what, _) => write!(f, "{what} is not available right now. Please try again."),
             Self::Internal(_) => f.write_str("Something went wrong on our side."),

@@ -185,6 +185,7 @@ diesel::table! {
     sessions (id) {
         id -> Id,
         account_id -> Id,
+        kind -> Text,
         refresh_hash -> Binary,
         previous_hash -> Nullable<Binary>,
         rotated_at -> Instant,

@@ -79,7 +79,7 @@ impl From<Error> for Denied {
         match error {
             Error::NotFound(_) | Error::Invalid(_) | Error::Conflict(_) | Error::Unprocessable(_) => Self::Unknown,
             Error::Unauthenticated(_) => Self::Unauthorised,
-            Error::Forbidden(_) => Self::Forbidden,
+            Error::Forbidden(_) | Error::Barred(_) => Self::Forbidden,
             Error::Gone(_) => Self::Expired,
             Error::TooMany { .. } | Error::Unavailable(..) => Self::Unavailable,
             Error::Internal(source) => {

@@ -99,6 +99,7 @@ pub fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Barred(barred) => (StatusCode::FORBIDDEN, barred.code),
         Error::Invalid(invalid) if invalid.code == TOO_LARGE => (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
         Error::Invalid(invalid) if invalid.code == WRONG_TYPE => (StatusCode::UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE),
         Error::Invalid(invalid) if invalid.code == WRONG_METHOD => (StatusCode::METHOD_NOT_ALLOWED, WRONG_METHOD),

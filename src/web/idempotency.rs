@@ -14,10 +14,9 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpResponse, HttpResponseBuilder, ResponseError as _};
 use sha2::{Digest as _, Sha256};
 
-use super::auth::credential;
+use super::auth::who;
 use super::body;
 use super::error::{Problem, status_of};
-use crate::accounts::Tokens;
 use crate::base::{Error, Result};
 use crate::idempotency::{Claim, Idempotency, Key, Reply};
 
@@ -62,14 +61,13 @@ type Claimed = (Key, Data<Idempotency>, Claim);
 /// Claims the key of a request; `None` when nobody proven sends it.
 async fn claim(request: &mut ServiceRequest) -> Result<Option<Claimed>> {
     let missing = || Error::internal("no keys are set up");
-    let tokens = request.app_data::<Data<Tokens>>().cloned().ok_or_else(missing)?;
     let keys = request.app_data::<Data<Idempotency>>().cloned().ok_or_else(missing)?;
-    let Some(text) = credential(request.request()) else { return Ok(None) };
-    let token = match tokens.authenticate(text.expose()).await {
-        Err(Error::Unauthenticated(_)) => return Ok(None),
-        token => token?,
+    let who = match who(request.request()).await {
+        // The route itself will say what is wrong with it.
+        Err(Error::Unauthenticated(_) | Error::Forbidden(_)) => return Ok(None),
+        who => who?,
     };
-    let key = Key { caller: token.id.to_string(), text: key_text(request)? };
+    let key = Key { caller: who.id(), text: key_text(request)? };
     let payload = request.take_payload();
     let bytes = body::read(request.request(), payload).await?;
     let fingerprint = fingerprint(request, &bytes);

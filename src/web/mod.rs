@@ -30,7 +30,7 @@ use actix_web::HttpRequest;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, to};
 
-use crate::accounts::{Admins, Companies, Tokens, WebhookSecrets};
+use crate::accounts::{Admins, Companies, Passwords, Sessions, Tokens, WebhookSecrets};
 use crate::base::Clock;
 use crate::bus::Bus;
 use crate::db::Db;
@@ -56,6 +56,8 @@ pub struct Parts {
     pub companies: Companies,
     pub tokens: Tokens,
     pub webhook_secrets: WebhookSecrets,
+    pub passwords: Passwords,
+    pub sessions: Sessions,
     pub timeline: Timeline,
     pub orders: Orders,
     pub passes: Passes,
@@ -78,6 +80,7 @@ impl Parts {
             .app_data(Data::new(self.companies.clone()))
             .app_data(Data::new(self.tokens.clone()))
             .app_data(Data::new(self.webhook_secrets.clone()))
+            .app_data(Data::new(self.sessions.clone()))
             .app_data(Data::new(self.timeline.clone()))
             .app_data(Data::new(self.orders.clone()))
             .app_data(Data::new(self.passes.clone()))

@@ -29,6 +29,8 @@ CREATE TABLE account_codes (
 CREATE TABLE sessions (
     id uuid NOT NULL PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES accounts (id),
+    -- 'full', or 'onboarding': of a company that waits for its approval, good for handing in papers only.
+    kind text NOT NULL CHECK (kind IN ('full', 'onboarding')),
     refresh_hash bytea NOT NULL,
     previous_hash bytea,
     rotated_at timestamptz NOT NULL,

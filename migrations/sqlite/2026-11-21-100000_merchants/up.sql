@@ -29,6 +29,8 @@ CREATE TABLE account_codes (
 CREATE TABLE sessions (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     account_id BLOB NOT NULL REFERENCES accounts (id) CHECK (length(account_id) = 16),
+    -- 'full', or 'onboarding': of a company that waits for its approval, good for handing in papers only.
+    kind TEXT NOT NULL CHECK (kind IN ('full', 'onboarding')),
     refresh_hash BLOB NOT NULL,
     previous_hash BLOB,
     rotated_at INTEGER NOT NULL,

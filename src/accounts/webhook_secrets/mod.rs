@@ -275,7 +275,8 @@ impl WebhookSecrets {
     }
 
     fn unseal(&self, row: &Row) -> Result<Secret> {
-        let text = self.keys.unseal(&purpose(row.company_id), &row.sealed).and_then(|text| String::from_utf8(text).ok());
+        let text =
+            self.keys.unseal(&purpose(row.company_id), &row.sealed).and_then(|text| String::from_utf8(text).ok());
         text.map(Secret::new).ok_or_else(|| Error::internal("a webhook secret was sealed with a key that is not set"))
     }
 

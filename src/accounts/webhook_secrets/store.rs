@@ -135,7 +135,8 @@ pub(super) async fn show_unseen(conn: &mut Conn, company: CompanyId, now: Timest
         .order(webhook_secrets::created_at.desc())
         .limit(1);
     let Some(row) = find!(&mut *conn, Row, unseen)? else { return Ok(None) };
-    let still = webhook_secrets::table.filter(webhook_secrets::id.eq(row.id)).filter(webhook_secrets::shown_at.is_null());
+    let still =
+        webhook_secrets::table.filter(webhook_secrets::id.eq(row.id)).filter(webhook_secrets::shown_at.is_null());
     let taken = execute!(conn, diesel::update(still).set(webhook_secrets::shown_at.eq(Some(At(now)))))?;
     Ok((taken == 1).then_some(row))
 }

@@ -105,7 +105,7 @@ pub async fn update_order(
     let request_id = incoming.request_id();
     let (target, change) = read(&incoming.bytes().await?)?;
     let advanced = orders.advance(caller.actor(), target, change, request_id).await.map_err(in_camel_case)?;
-    Ok(HttpResponse::Ok().json(reply(advanced, caller.token.name)))
+    Ok(HttpResponse::Ok().json(reply(advanced, caller.who.name().to_owned())))
 }
 
 /// The answer to any other method.
