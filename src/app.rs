@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::sessions::Terms;
-use crate::accounts::{Admins, Companies, Passwords, Sessions, Tokens, WebhookSecrets};
+use crate::accounts::{Admins, Companies, Kyc, Passwords, Sessions, Tokens, WebhookSecrets, kyc};
 use crate::background::{self, Worker};
 use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
@@ -19,7 +19,7 @@ use crate::db::Db;
 use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
-use crate::notify::{Mailer, Notify, Preferences, mailer};
+use crate::notify::{Mailer, Notify, PeopleMail, Preferences, mailer};
 use crate::orders::{Announce, Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
 use crate::web::auth::renewal;
@@ -65,9 +65,10 @@ impl App {
         let mailer = mailer(&config, clock.clone())?;
         let parts = build_parts(&config, clock, home, bus).await?;
         let (timeline, companies, passes) = (parts.timeline.clone(), parts.companies.clone(), parts.passes.clone());
+        let people = PeopleMail::new(parts.kyc.clone(), mailer.clone(), &parts.home.0);
         let preferences = parts.preferences.clone();
         let notify = Notify::new(timeline, companies, passes, preferences, mailer, &parts.home.0);
-        let worker = Worker::new(parts.jobs.clone(), notify);
+        let worker = Worker::new(parts.jobs.clone(), notify, people);
         Ok(Self { parts, worker, origins: config.allowed_origins, listener, workers })
     }
 
@@ -180,6 +181,11 @@ fn guard(config: &Config, clock: Clock, home: &PublicUrl, metrics: Metrics) -> R
     Ok(Guard::new(limits, proxies, home.0.starts_with("https://"), clock, metrics))
 }
 
+/// What a company may hand in at a time.
+fn kyc_limits(config: &Config) -> kyc::Limits {
+    kyc::Limits { documents: config.kyc_documents, bytes: config.kyc_document_size }
+}
+
 fn live_settings(config: &Config) -> LiveSettings {
     LiveSettings {
         heartbeat: Duration::from_secs(config.heartbeat.max(1)),
@@ -227,12 +233,14 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         Box::pin(async move { live.publish(events).await })
     });
     let metrics = Metrics::new();
+    let webhook_secrets = WebhookSecrets::new(db.clone(), clock.clone(), keys.clone());
     Ok(Parts {
         guard: guard(config, clock.clone(), &home, metrics.clone())?,
         body_limit: BodyLimit(config.max_body),
+        kyc: Kyc::new(db.clone(), clock.clone(), keys, webhook_secrets.clone(), kyc_limits(config)),
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
-        webhook_secrets: WebhookSecrets::new(db.clone(), clock.clone(), keys.clone()),
+        webhook_secrets,
         passwords,
         sessions,
         timeline,

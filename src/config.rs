@@ -123,6 +123,12 @@ pub struct Config {
     /// Largest request body in bytes
     #[arg(long, env = "ORDERCAST_MAX_BODY", default_value_t = 1 << 20)]
     pub max_body: usize,
+    /// Most documents a company may send with its business details
+    #[arg(long, env = "ORDERCAST_KYC_DOCUMENTS", default_value_t = 5)]
+    pub kyc_documents: usize,
+    /// Largest such document in bytes
+    #[arg(long, env = "ORDERCAST_KYC_DOCUMENT_SIZE", default_value_t = 5 << 20)]
+    pub kyc_document_size: usize,
     /// Requests per minute each API token may make
     #[arg(long, env = "ORDERCAST_RATE_API", default_value_t = 6_000)]
     pub rate_api: u32,

@@ -5,6 +5,7 @@
 
 pub mod admins;
 pub mod companies;
+pub mod kyc;
 pub mod password;
 pub mod people;
 pub mod scopes;
@@ -16,6 +17,7 @@ pub mod webhook_secrets;
 
 pub use admins::Admins;
 pub use companies::{Companies, Company, CompanyState};
+pub use kyc::Kyc;
 pub use password::Passwords;
 pub use people::{Person, Role};
 pub use scopes::{Scope, Scopes};

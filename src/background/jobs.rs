@@ -4,13 +4,14 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::base::Result;
 use crate::jobs::{Claimed, Job, Jobs};
-use crate::notify::Notify;
+use crate::notify::{Notify, PeopleMail};
 
 /// Does queued work. Cheap to clone.
 #[derive(Clone)]
 pub struct Worker {
     jobs: Jobs,
     notify: Notify,
+    people: PeopleMail,
 }
 
 /// Jobs claimed at a time, and how many of them are done at once.
@@ -20,8 +21,8 @@ const AT_ONCE: usize = 8;
 impl Worker {
     /// Takes its work from the queue.
     #[must_use]
-    pub fn new(jobs: Jobs, notify: Notify) -> Self {
-        Self { jobs, notify }
+    pub fn new(jobs: Jobs, notify: Notify, people: PeopleMail) -> Self {
+        Self { jobs, notify, people }
     }
 
     /// Does every job that is due, and says how many there were.
@@ -45,6 +46,8 @@ impl Worker {
         let verdict = match claimed.job {
             Job::StatusLetter { order, seq } => self.notify.status_letter(claimed.id, order, seq).await,
             Job::LinkLetter { order } => self.notify.link_letter(claimed.id, order).await,
+            Job::KycReceivedLetter { submission } => self.people.kyc_received(claimed.id, submission).await,
+            Job::KycDecidedLetter { submission } => self.people.kyc_decided(claimed.id, submission).await,
         };
         self.jobs.settle(&claimed, verdict).await
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::base::id::{JobId, OrderId};
+use crate::base::id::{JobId, KycId, OrderId};
 use crate::base::{Clock, Error, Result};
 use crate::db::{Conn, Db};
 
@@ -32,6 +32,16 @@ pub enum Job {
         /// The order.
         order: OrderId,
     },
+    /// Confirm by mail that a company's papers have come in.
+    KycReceivedLetter {
+        /// What was handed in.
+        submission: KycId,
+    },
+    /// Tell by mail what was decided about a company's papers.
+    KycDecidedLetter {
+        /// What was handed in.
+        submission: KycId,
+    },
 }
 
 impl Job {
@@ -39,6 +49,8 @@ impl Job {
         match self {
             Self::StatusLetter { .. } => "status_letter",
             Self::LinkLetter { .. } => "link_letter",
+            Self::KycReceivedLetter { .. } => "kyc_received_letter",
+            Self::KycDecidedLetter { .. } => "kyc_decided_letter",
         }
     }
 
@@ -47,6 +59,8 @@ impl Job {
         match self {
             Self::StatusLetter { order, seq } => Some(format!("status_letter:{order}:{seq}")),
             Self::LinkLetter { .. } => None,
+            Self::KycReceivedLetter { submission } => Some(format!("kyc_received_letter:{submission}")),
+            Self::KycDecidedLetter { submission } => Some(format!("kyc_decided_letter:{submission}")),
         }
     }
 }

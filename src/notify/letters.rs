@@ -77,11 +77,24 @@ pub struct Rendered {
     pub html: String,
 }
 
-struct Template {
-    subject: &'static str,
-    text: &'static str,
-    html: &'static str,
+/// The three parts of a letter, not filled in yet.
+pub(super) struct Template {
+    pub subject: &'static str,
+    pub text: &'static str,
+    pub html: &'static str,
 }
+
+/// The letter of a folder of `static/mail`.
+macro_rules! template {
+    ($folder:literal) => {
+        $crate::notify::letters::Template {
+            subject: include_str!(concat!("../../static/mail/", $folder, "/subject.txt")),
+            text: include_str!(concat!("../../static/mail/", $folder, "/body.txt")),
+            html: include_str!(concat!("../../static/mail/", $folder, "/body.html")),
+        }
+    };
+}
+pub(super) use template;
 
 /// The letters of one language.
 struct Language {
@@ -98,16 +111,6 @@ struct Language {
 /// English comes first: it is what everybody else gets. A further language is a row here and its folder of templates.
 const LANGUAGES: &[Language] =
     &[Language { tag: "en", direction: "ltr", template: english, action: english_action, estimate: english_estimate }];
-
-macro_rules! template {
-    ($folder:literal) => {
-        Template {
-            subject: include_str!(concat!("../../static/mail/", $folder, "/subject.txt")),
-            text: include_str!(concat!("../../static/mail/", $folder, "/body.txt")),
-            html: include_str!(concat!("../../static/mail/", $folder, "/body.html")),
-        }
-    };
-}
 
 fn english(letter: Letter) -> Template {
     match letter {
@@ -143,7 +146,7 @@ pub fn render(letter: Letter, input: &LetterInput) -> Rendered {
     let is_open = matches!(letter, Letter::Processing | Letter::Shipped | Letter::TrackingLink);
     let estimate = input.estimate.filter(|_| is_open).map(language.estimate).unwrap_or_default();
     let optional = |value: &Option<String>| value.as_deref().map(one_line).unwrap_or_default();
-    let mut values = vec![
+    let values = vec![
         ("lang", language.tag.to_owned()),
         ("dir", language.direction.to_owned()),
         ("number", one_line(&input.order_number)),
@@ -158,6 +161,11 @@ pub fn render(letter: Letter, input: &LetterInput) -> Rendered {
         ("page", web_address(&input.track_page).unwrap_or_default()),
         ("unsubscribe", input.unsubscribe_url.as_deref().and_then(web_address).unwrap_or_default()),
     ];
+    lay_out(values, &template)
+}
+
+/// Fills a letter's three parts and puts them into the frame that all letters have.
+pub(super) fn lay_out(mut values: Vec<(&'static str, String)>, template: &Template) -> Rendered {
     let plain = Fill { values: &values, parts: &[("content", template.text)], escape: Escape::Plain };
     let subject = plain.render(template.subject.trim_end());
     let text = close_up(&plain.render(include_str!("../../static/mail/frame.txt")));
@@ -205,7 +213,7 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// The address when it is one a browser may open; `javascript:` and the like are none.
-fn web_address(text: &str) -> Option<String> {
+pub(super) fn web_address(text: &str) -> Option<String> {
     let url = url::Url::parse(text).ok()?;
     matches!(url.scheme(), "http" | "https").then(|| url.to_string())
 }

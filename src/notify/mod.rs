@@ -1,12 +1,13 @@
-//! Mail to customers: which event sends which letter to whom.
+//! Mail to customers and to the people who sign in: which event sends which letter to whom.
 //!
 //! The cast: [`letters`] renders, [`mailer`] delivers, [`Preferences`] keeps what customers want to hear of, [`Notify`]
-//! decides and puts them together. Called for queued
+//! decides and puts them together, [`PeopleMail`] does so for letters that are about no order. Called for queued
 //! jobs only, never inside a transaction; each call says whether trying again makes sense. What is not here: the waits
 //! between attempts (`jobs`).
 
 pub mod letters;
 pub mod mailer;
+pub mod people;
 pub mod preferences;
 mod store;
 mod template;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use letters::{Letter, LetterInput};
 pub use mailer::{Mail, Mailer};
+pub use people::PeopleMail;
 pub use preferences::Preferences;
 
 use crate::accounts::Companies;

@@ -30,7 +30,7 @@ use actix_web::HttpRequest;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, to};
 
-use crate::accounts::{Admins, Companies, Passwords, Sessions, Tokens, WebhookSecrets};
+use crate::accounts::{Admins, Companies, Kyc, Passwords, Sessions, Tokens, WebhookSecrets};
 use crate::base::Clock;
 use crate::bus::Bus;
 use crate::db::Db;
@@ -53,6 +53,7 @@ pub struct Parts {
     pub bus: Arc<dyn Bus>,
     pub clock: Clock,
     pub admins: Admins,
+    pub kyc: Kyc,
     pub companies: Companies,
     pub tokens: Tokens,
     pub webhook_secrets: WebhookSecrets,
@@ -90,6 +91,7 @@ impl Parts {
             .app_data(Data::new(self.home.clone()))
             .app_data(Data::new(self.idempotency.clone()))
             .app_data(Data::new(self.admins.clone()))
+            .app_data(Data::new(self.kyc.clone()))
             .app_data(Data::new(self.guard.clone()))
             .app_data(Data::new(self.body_limit))
             .app_data(FormConfig::default().limit(self.body_limit.0))
