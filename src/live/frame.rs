@@ -55,6 +55,8 @@ pub struct Decoder {
     partial: Vec<u8>,
     message: Vec<u8>,
     opcode: u8,
+    /// How much of a fragmented text is known to be UTF-8.
+    checked: u32,
 }
 
 struct Header {
@@ -123,14 +125,31 @@ impl Decoder {
                 }
                 self.message.extend_from_slice(payload);
                 if fin {
+                    self.checked = 0;
                     let message = std::mem::take(&mut self.message);
                     out.push(match std::mem::take(&mut self.opcode) {
                         TEXT => Heard::Text(String::from_utf8(message).map_err(|_| Violation::Utf8)?),
                         _ => Heard::Binary,
                     });
+                } else if self.opcode == TEXT {
+                    self.check_text()?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What came so far of a text must be able to become one: nobody waits for the rest of what is spoilt already. A
+    /// character may still be cut in two.
+    fn check_text(&mut self) -> Result<(), Violation> {
+        let checked = self.checked as usize;
+        let fresh = self.message.get(checked..).unwrap_or_default();
+        let good = match std::str::from_utf8(fresh) {
+            Ok(_) => fresh.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return Err(Violation::Utf8),
+        };
+        self.checked = u32::try_from(checked + good).unwrap_or(u32::MAX);
         Ok(())
     }
 }
@@ -270,6 +289,8 @@ mod tests {
         assert_eq!(feed(&masked(0x88, &999_u16.to_be_bytes())), Err(Violation::Protocol), "undefined close code");
         assert_eq!(feed(&masked(0x81, &[0xFF])), Err(Violation::Utf8));
         assert_eq!(feed(&masked(0x88, &[0x03, 0xE8, 0xFF])), Err(Violation::Utf8));
+        assert_eq!(feed(&masked(0x01, b"a\xFF")), Err(Violation::Utf8), "spoilt before its end");
+        assert_eq!(feed(&masked(0x01, b"a\xC3")), Ok(vec![]), "a character may go on in the next fragment");
         assert_eq!(feed(&masked(0x81, &[b'x'; 1001])), Err(Violation::TooBig));
         assert_eq!(feed(&masked(0x01, &[b'x'; 600])[..8]), Ok(vec![]), "an incomplete header or payload waits");
         let giant = [0x81, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0];
@@ -294,6 +315,16 @@ mod tests {
             }
             prop_assert_eq!(out, texts.into_iter().map(Heard::Text).collect::<Vec<_>>());
             prop_assert!(decoder.partial.is_empty() && decoder.message.is_empty());
+        }
+
+        #[test]
+        fn texts_survive_any_fragmenting(text in ".{1,300}", cut in 1_usize..40) {
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(cut).collect();
+            let first = |at: usize| u8::from(at == 0) | if at + 1 == pieces.len() { 0x80 } else { 0 };
+            let bytes: Vec<u8> = pieces.iter().enumerate().flat_map(|(at, piece)| masked(first(at), piece)).collect();
+            let (mut decoder, mut out) = (Decoder::default(), Vec::new());
+            decoder.feed(&mut bytes.clone(), 2000, &mut out).unwrap();
+            prop_assert_eq!((out, decoder.checked), (vec![Heard::Text(text)], 0));
         }
 
         #[test]
