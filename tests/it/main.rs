@@ -16,6 +16,7 @@ mod database;
 mod dialects;
 mod docs;
 mod exchange;
+mod framing;
 mod guard;
 mod house;
 mod house_proof;

@@ -102,14 +102,33 @@ pub struct Socket {
     decoder: Decoder,
     steps: VecDeque<Step>,
     asked: Option<LocalBoxFuture<'static, ()>>,
+    last: Option<Last>,
     ended: bool,
+}
+
+/// What a client ends a connection with. What it said before is served first: it may well have been heard together with
+/// it, as when a page tells what was seen and closes.
+enum Last {
+    Goodbye(u16),
+    Broken(Violation),
+}
+
+impl Last {
+    fn answer(&self) -> (u16, &'static str) {
+        match self {
+            Self::Goodbye(code) => (*code, ""),
+            Self::Broken(violation @ Violation::Protocol) => (violation.code(), "protocol error"),
+            Self::Broken(violation @ Violation::Utf8) => (violation.code(), "text is not UTF-8"),
+            Self::Broken(violation @ Violation::TooBig) => (violation.code(), "message too big"),
+        }
+    }
 }
 
 impl Socket {
     /// The task for a connection over this socket.
     #[must_use]
     pub fn new(held: Held, tcp: Rc<Tcp>) -> Self {
-        Self { held, tcp, decoder: Decoder::default(), steps: VecDeque::new(), asked: None, ended: false }
+        Self { held, tcp, decoder: Decoder::default(), steps: VecDeque::new(), asked: None, last: None, ended: false }
     }
 
     fn conn(&self) -> &Rc<Conn> {
@@ -195,12 +214,15 @@ impl Socket {
         for message in heard {
             self.take(message);
         }
-        if let Err(violation) = outcome {
-            self.break_off(violation);
+        if let (Err(violation), None) = (outcome, &self.last) {
+            self.last = Some(Last::Broken(violation));
         }
     }
 
     fn take(&mut self, message: Heard) {
+        if self.last.is_some() {
+            return;
+        }
         let conn = Rc::clone(self.conn());
         if !conn.link.is_open() {
             // Our close frame is out: only the client's own ends it.
@@ -214,21 +236,8 @@ impl Socket {
                 conn.link.push_control(&frame::pong(&payload));
             }
             Heard::Pong => {}
-            Heard::Close(code) => {
-                conn.close_with(code.unwrap_or(1000), "");
-                self.ended = true;
-            }
+            Heard::Close(code) => self.last = Some(Last::Goodbye(code.unwrap_or(1000))),
         }
-    }
-
-    fn break_off(&mut self, violation: Violation) {
-        let reason = match violation {
-            Violation::Protocol => "protocol error",
-            Violation::Utf8 => "text is not UTF-8",
-            Violation::TooBig => "message too big",
-        };
-        self.conn().close_with(violation.code(), reason);
-        self.ended = true;
     }
 }
 
@@ -240,6 +249,11 @@ impl Future for Socket {
         *this.tcp.waker.borrow_mut() = Some(cx.waker().clone());
         loop {
             let is_idle = this.poll_steps(cx);
+            if let Some(last) = this.last.take_if(|_| is_idle) {
+                let (code, reason) = last.answer();
+                this.conn().close_with(code, reason);
+                this.ended = true;
+            }
             if this.poll_write(cx).is_ready() {
                 return Poll::Ready(());
             }
