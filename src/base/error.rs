@@ -18,6 +18,8 @@ pub enum Error {
     Barred(Conflict),
     /// The input breaks a rule. Says which, and what to send instead.
     Invalid(Invalid),
+    /// Several fields break rules; never empty, in the order of the form.
+    InvalidFields(Vec<Invalid>),
     /// The input was right but the state has moved on: an unexpected `seq`, a taken number.
     Conflict(Conflict),
     /// The same Idempotency-Key came with another body, or another semantic refusal of a well-formed request.
@@ -106,6 +108,10 @@ impl fmt::Display for Error {
             Self::NotFound(what) => write!(f, "{what} not found"),
             Self::Unauthenticated(why) | Self::Forbidden(why) | Self::Unprocessable(why) => f.write_str(why),
             Self::Invalid(invalid) => f.write_str(&invalid.message),
+            Self::InvalidFields(wrong) => {
+                let all: Vec<&str> = wrong.iter().map(|invalid| invalid.message.as_str()).collect();
+                f.write_str(&all.join(" "))
+            }
             Self::Conflict(conflict) | Self::Gone(conflict) | Self::Barred(conflict) => f.write_str(&conflict.message),
             Self::TooMany { retry_after } => write!(f, "Too many requests. Please wait {retry_after} seconds."),
             Self::Unavailable(what, _) => write!(f, "{what} is not available right now. Please try again."),

@@ -10,7 +10,7 @@ use utoipa::ToResponse;
 use super::error::ProblemView;
 use super::idempotency::carry_out_once;
 use super::methods::endpoint;
-use super::{carriers, orders, tokens, track};
+use super::{carriers, kyc, orders, tokens, track};
 
 /// One endpoint: method, path, operation id.
 pub type Endpoint = (&'static str, &'static str, &'static str);
@@ -50,6 +50,14 @@ routes! {
     "/api/v1/track/preferences" => { get: track.get_preferences, patch: track.set_preferences };
     "/api/v1/track/lookup" => { post: track.look_up_order };
     "/api/v1/carriers/guess" => { get: carriers.guess_carriers };
+    "/api/v1/users/kyc/token" => { post: kyc.open_onboarding };
+    "/api/v1/users/kyc/secret" => { post: kyc.show_webhook_secret };
+    "/api/v1/users/kyc" => { get: kyc.get_kyc, post: kyc.submit_kyc };
+    "/api/v1/admin/kyc" => { get: kyc::review.list_kyc };
+    "/api/v1/admin/kyc/{id}" => { get: kyc::review.get_kyc_submission };
+    "/api/v1/admin/kyc/{id}/documents/{document}" => { get: kyc::review.get_kyc_document };
+    "/api/v1/admin/kyc/{id}/approve" => { post: kyc::review.approve_kyc };
+    "/api/v1/admin/kyc/{id}/reject" => { post: kyc::review.reject_kyc };
     "/api/v1/tokens" => { get: tokens.list_tokens, post: tokens.generate_token };
     "/api/v1/tokens/{name}" => { delete: tokens.revoke_token };
 }

@@ -65,6 +65,12 @@ impl Incoming {
         parse(&self.bytes().await?)
     }
 
+    /// The request and its body, for whoever reads it as it streams in.
+    #[must_use]
+    pub fn into_parts(self) -> (HttpRequest, Payload) {
+        (self.request, self.payload)
+    }
+
     /// The body as it came.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{TOO_LARGE, WRONG_TYPE};
 use crate::base::Error;
+use crate::base::error::Invalid;
 
 /// The media type of [`Problem`].
 pub const PROBLEM_TYPE: &str = "application/problem+json";
@@ -60,6 +61,30 @@ pub struct ProblemView {
     #[schema(example = "0193a1b2-0000-7000-8000-000000000000")]
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+    /// Every field to blame, when there is more than one to tell of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblemView>,
+}
+
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = FieldProblem)]
+/// What is wrong with one field.
+pub struct FieldProblemView {
+    #[schema(example = "legal_name")]
+    field: Cow<'static, str>,
+    /// A stable code.
+    #[schema(example = "bad_legal_name")]
+    code: Cow<'static, str>,
+    /// What to send instead.
+    #[schema(example = "Enter the name in the register, at most 200 characters.")]
+    detail: String,
+}
+
+impl From<&Invalid> for FieldProblemView {
+    fn from(invalid: &Invalid) -> Self {
+        let field = Cow::Borrowed(invalid.field.unwrap_or_default());
+        Self { field, code: Cow::Borrowed(invalid.code), detail: invalid.message.clone() }
+    }
 }
 
 impl From<Error> for Problem {
@@ -104,6 +129,7 @@ pub fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::Invalid(invalid) if invalid.code == WRONG_TYPE => (StatusCode::UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE),
         Error::Invalid(invalid) if invalid.code == WRONG_METHOD => (StatusCode::METHOD_NOT_ALLOWED, WRONG_METHOD),
         Error::Invalid(invalid) => (StatusCode::BAD_REQUEST, invalid.code),
+        Error::InvalidFields(wrong) => (StatusCode::BAD_REQUEST, wrong.first().map_or("invalid", |first| first.code)),
         Error::Conflict(conflict) => (StatusCode::CONFLICT, conflict.code),
         Error::Gone(gone) => (StatusCode::GONE, gone.code),
         Error::Unprocessable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unprocessable"),
@@ -144,14 +170,22 @@ impl ProblemView {
 
     fn new(error: &Error) -> Self {
         let (status, code) = status_of(error);
+        let (field, errors) = match error {
+            Error::Invalid(invalid) => (invalid.field, Vec::new()),
+            Error::InvalidFields(wrong) => {
+                (wrong.first().and_then(|first| first.field), wrong.iter().map(FieldProblemView::from).collect())
+            }
+            _ => (None, Vec::new()),
+        };
         Self {
             kind: format!("/problems/{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: detail(error),
             code: code.to_owned(),
-            field: if let Error::Invalid(invalid) = error { invalid.field.map(Cow::Borrowed) } else { None },
+            field: field.map(Cow::Borrowed),
             request_id: None,
+            errors,
         }
     }
 

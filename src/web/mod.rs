@@ -14,6 +14,7 @@ pub mod error;
 pub mod guard;
 pub mod health;
 pub mod idempotency;
+pub mod kyc;
 pub mod live;
 pub mod methods;
 pub mod orders;
@@ -123,6 +124,12 @@ impl PublicUrl {
     pub fn track(&self, pass: &str) -> String {
         format!("{}/track/{pass}", self.0)
     }
+}
+
+/// The browser or program a request was made with, in its own words.
+#[must_use]
+pub fn user_agent(request: &HttpRequest) -> Option<String> {
+    Some(request.headers().get("User-Agent")?.to_str().ok()?.to_owned())
 }
 
 /// The request's identifier, for the audit trail.

@@ -13,7 +13,7 @@ pub mod business;
 pub mod papers;
 mod store;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use application::{Application, DocumentKind, Limits, Upload};
 pub use business::Business;
@@ -101,6 +101,14 @@ pub struct Submission {
     pub documents: Vec<Document>,
 }
 
+impl Submission {
+    /// How long it has waited at a moment, or had to wait, for its decision.
+    #[must_use]
+    pub fn waited(&self, now: Timestamp) -> SignedDuration {
+        self.decided_at.unwrap_or(now).duration_since(self.submitted_at)
+    }
+}
+
 /// What a letter about a submission has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addressee {
@@ -148,16 +156,16 @@ impl Kyc {
     /// `Conflict` `kyc_under_review` while the last one waits, `kyc_not_needed` when the company is not pending.
     pub async fn submit(
         &self,
-        by: AccountId,
-        name: &str,
-        company: CompanyId,
+        by: Actor,
         sent: Application,
         request_id: Option<String>,
     ) -> Result<KycId> {
+        let Actor::Vendor { account, company, .. } = by else {
+            return Err(Error::Forbidden("Only people of a company hand in its papers.".into()));
+        };
         let (id, now) = (KycId::new(), self.clock.now());
-        let actor = Actor::Vendor { account: by, company, name: name.to_owned() };
         let detail = serde_json::json!({"documents": sent.papers.len()});
-        let record = record(actor, company, id, "kyc.submitted", now, request_id, &detail)?;
+        let record = record(by, company, id, "kyc.submitted", now, request_id, &detail)?;
         let seal = |paper: &application::Paper| self.keys.seal(&seal_of(company), &paper.content);
         let sealed = sent.papers.iter().map(seal).collect::<Result<Vec<_>>>()?;
         self.db
@@ -170,7 +178,7 @@ impl Kyc {
                         let message = "What you have sent is being reviewed. We will write to you.";
                         return Err(Error::conflict("kyc_under_review", message));
                     }
-                    store::insert(conn, id, company, by, &sent, sealed, now).await?;
+                    store::insert(conn, id, company, account, &sent, sealed, now).await?;
                     audit::record(conn, vec![record]).await?;
                     jobs::enqueue(conn, &[Job::KycReceivedLetter { submission: id }], now).await?;
                     Ok(id)

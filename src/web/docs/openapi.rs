@@ -43,6 +43,7 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Customers", description = "Without an account"),
         (name = "Live", description = "Updates as they happen"),
         (name = "Carriers", description = "Advice about tracking numbers"),
+        (name = "KYC", description = "A company hands in its papers; staff decide"),
         (name = "Tokens", description = "API tokens and what they may do"),
         (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),
         (name = "Health", description = "For operators"),
@@ -101,13 +102,15 @@ const SHARED: [(&str, &str); 6] = [
     ("Unavailable", "`unavailable`: nothing was changed; try again after `Retry-After` seconds."),
 ];
 
-fn schemes() -> [(&'static str, SecurityScheme); 4] {
+fn schemes() -> [(&'static str, SecurityScheme); 6] {
     let http = |description: String| {
         SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build())
     };
     let scopes = Scope::ALL.map(|(_, code, meaning)| format!("- `{code}`: {meaning}")).join("\n");
     [
         ("bearer", http(format!("An API token. Scopes:\n{scopes}"))),
+        ("person", http("The access token of a person who has signed in.".into())),
+        ("onboarding", http("The access token of a person whose company waits for approval.".into())),
         ("pass", http("A customer's tracking pass.".into())),
         ("api_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")))),
         (

@@ -67,7 +67,7 @@ fn filter(query: &Query) -> Result<Filter> {
 }
 
 /// The way to the next page: this request with one value put in. A credential in the query is left out.
-pub(super) fn next_link(home: &PublicUrl, request: &HttpRequest, name: &str, value: &str) -> String {
+pub(in crate::web) fn next_link(home: &PublicUrl, request: &HttpRequest, name: &str, value: &str) -> String {
     let kept = form_urlencoded::parse(request.query_string().as_bytes());
     let kept = kept.filter(|(known, _)| known != name && known != "token");
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair(name, value).finish();
