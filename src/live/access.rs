@@ -77,7 +77,11 @@ impl Denied {
 impl From<Error> for Denied {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotFound(_) | Error::Invalid(_) | Error::InvalidFields(_) | Error::Conflict(_) | Error::Unprocessable(_) => Self::Unknown,
+            Error::NotFound(_)
+            | Error::Invalid(_)
+            | Error::InvalidFields(_)
+            | Error::Conflict(_)
+            | Error::Unprocessable(_) => Self::Unknown,
             Error::Unauthenticated(_) => Self::Unauthorised,
             Error::Forbidden(_) | Error::Barred(_) => Self::Forbidden,
             Error::Gone(_) => Self::Expired,

@@ -154,12 +154,7 @@ impl Kyc {
     ///
     /// # Errors
     /// `Conflict` `kyc_under_review` while the last one waits, `kyc_not_needed` when the company is not pending.
-    pub async fn submit(
-        &self,
-        by: Actor,
-        sent: Application,
-        request_id: Option<String>,
-    ) -> Result<KycId> {
+    pub async fn submit(&self, by: Actor, sent: Application, request_id: Option<String>) -> Result<KycId> {
         let Actor::Vendor { account, company, .. } = by else {
             return Err(Error::Forbidden("Only people of a company hand in its papers.".into()));
         };

@@ -37,7 +37,11 @@ impl From<&Error> for Trouble {
             Error::Unavailable(..) | Error::Internal(_) => Self::Unavailable,
             Error::Gone(gone) if gone.code == "revoked" => Self::Revoked,
             Error::Unauthenticated(_) | Error::Forbidden(_) | Error::Barred(_) | Error::Gone(_) => Self::Expired,
-            Error::NotFound(_) | Error::Invalid(_) | Error::InvalidFields(_) | Error::Conflict(_) | Error::Unprocessable(_) => Self::NotFound,
+            Error::NotFound(_)
+            | Error::Invalid(_)
+            | Error::InvalidFields(_)
+            | Error::Conflict(_)
+            | Error::Unprocessable(_) => Self::NotFound,
         }
     }
 }
