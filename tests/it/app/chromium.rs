@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use thirtyfour::{ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
+use thirtyfour::{Capabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
 
 use super::guarded::{Guarded, Program, require};
 
@@ -47,6 +47,8 @@ impl Browser {
             wishes.add_arg(flag).expect("a flag");
         }
         wishes.set_binary("/usr/bin/chromium").expect("a path");
+        let mut wishes = Capabilities::from(wishes);
+        wishes.set("goog:loggingPrefs".to_owned(), json!({"browser": "ALL", "performance": "ALL"}));
         let url = format!("http://127.0.0.1:{port}");
         let driver = WebDriver::new(&url, wishes).await.expect("a window");
         Self { driver, url, _chromedriver: chromedriver }
@@ -69,6 +71,39 @@ impl Browser {
         // Colours fade over; a picture taken meanwhile shows neither scheme.
         let still = "document.getAnimations().every(a => a.playState === 'finished' || a.effect.getTiming().iterations === Infinity)";
         self.until("colours have settled", still).await;
+    }
+
+    /// Whether scripts of pages run; those of the test always do.
+    pub async fn let_scripts_run(&self, is_on: bool) {
+        self.tell("Emulation.setScriptExecutionDisabled", json!({"value": !is_on})).await;
+    }
+
+    /// Whether the system asks for its own few colours in place of the page's.
+    pub async fn force_colours(&self, is_on: bool) {
+        let wanted = if is_on { "active" } else { "none" };
+        let features = json!({"features": [{"name": "forced-colors", "value": wanted}]});
+        self.tell("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// What was said since the last call: errors and broken policies of the console, and requests to other origins than
+    /// `home`.
+    pub async fn misdeeds(&self, home: &str) -> Vec<String> {
+        let said = self.log("browser").await.into_iter().filter(|entry| entry["level"] == "SEVERE");
+        let mut found: Vec<String> = said.map(|entry| entry["message"].to_string()).collect();
+        for entry in self.log("performance").await {
+            let event: Value = serde_json::from_str(entry["message"].as_str().expect("a message")).expect("JSON");
+            let request = &event["message"]["params"]["request"]["url"];
+            let url = request.as_str().filter(|_| event["message"]["method"] == "Network.requestWillBeSent");
+            found.extend(url.filter(|url| url.starts_with("http") && !url.starts_with(home)).map(str::to_owned));
+        }
+        found
+    }
+
+    async fn log(&self, kind: &str) -> Vec<Value> {
+        let url = format!("{}/session/{}/se/log", self.url, self.driver.session_id());
+        let answer = reqwest::Client::new().post(url).json(&json!({"type": kind})).send().await.expect("an answer");
+        let mut answer: Value = answer.json().await.expect("JSON");
+        serde_json::from_value(answer["value"].take()).expect("a list")
     }
 
     /// Waits until a script answers true in the page; it is asked again whenever the page has drawn.
