@@ -120,6 +120,7 @@ fn progress(frame: &Frame, steps: Option<&[Step; 5]>) -> Markup {
                     Stage::Ahead => ("", frame.t("step.todo")),
                 };
                 li class=(class) aria-current=[(stage == Stage::Now).then_some("step")] {
+                    i aria-hidden="true" {}
                     span.dot { (frame.icon(step.map_or(looks::STEPS[i].1, |step| step.icon))) }
                     b { span { (step.map_or("", |step| &step.label)) } span.vh { (state) } }
                     small { (step.map_or("", |step| &step.time)) }

@@ -48,7 +48,8 @@ impl Browser {
         }
         wishes.set_binary("/usr/bin/chromium").expect("a path");
         let mut wishes = Capabilities::from(wishes);
-        wishes.set("goog:loggingPrefs".to_owned(), json!({"browser": "ALL", "performance": "ALL"}));
+        let logs = json!({"browser": "ALL", "performance": "ALL"});
+        wishes.set("goog:loggingPrefs".to_owned(), logs).expect("logs");
         let url = format!("http://127.0.0.1:{port}");
         let driver = WebDriver::new(&url, wishes).await.expect("a window");
         Self { driver, url, _chromedriver: chromedriver }
