@@ -26,7 +26,9 @@ pub(super) fn words(lang: &Lang) -> String {
     let strings: BTreeMap<&str, &str> = lang
         .strings
         .iter()
-        .filter(|(key, _)| parts.iter().any(|part| key.starts_with(part)) && !key.contains("shipped_today"))
+        .filter(|(key, _)| parts.iter().any(|part| key.starts_with(part)))
+        // What the widget, which is small, never says.
+        .filter(|(key, _)| !key.contains("shipped_today") && !key.ends_with("_failed_at"))
         .map(|(key, sentence)| (key.as_str(), sentence.as_str()))
         .collect();
     serde_json::json!({ "lang": lang.lang, "dir": lang.dir, "intl": lang.intl, "strings": strings }).to_string()
