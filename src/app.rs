@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::sessions::Terms;
-use crate::accounts::{Admins, Companies, Kyc, Passwords, Sessions, Tokens, WebhookSecrets, kyc};
+use crate::accounts::{Admins, Codes, Companies, Kyc, Passwords, People, Sessions, Tokens, WebhookSecrets, kyc};
 use crate::background::{self, Worker};
 use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
@@ -65,7 +65,8 @@ impl App {
         let mailer = mailer(&config, clock.clone())?;
         let parts = build_parts(&config, clock, home, bus).await?;
         let (timeline, companies, passes) = (parts.timeline.clone(), parts.companies.clone(), parts.passes.clone());
-        let people = PeopleMail::new(parts.kyc.clone(), mailer.clone(), &parts.home.0);
+        let who = (parts.people.clone(), parts.companies.clone(), parts.codes.clone());
+        let people = PeopleMail::new(parts.kyc.clone(), who, mailer.clone(), &parts.home.0);
         let preferences = parts.preferences.clone();
         let notify = Notify::new(timeline, companies, passes, preferences, mailer, &parts.home.0);
         let worker = Worker::new(parts.jobs.clone(), notify, people);
@@ -208,6 +209,14 @@ fn terms(config: &Config) -> Terms {
     }
 }
 
+/// Tells the live part of what was committed.
+fn announce(live: Live) -> Announce {
+    Arc::new(move |events| {
+        let live = live.clone();
+        Box::pin(async move { live.publish(events).await })
+    })
+}
+
 async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dyn Bus>) -> Result<Parts> {
     let keys = config.keys()?;
     let db = Db::open(config)?;
@@ -217,6 +226,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
     let tokens = Tokens::start(db.clone(), clock.clone());
     let passwords = Passwords::new(db.runtime().clone(), config.passwords_at_once);
     let sessions = Sessions::start(db.clone(), clock.clone(), keys.clone(), passwords.clone(), terms(config));
+    let codes = Codes::new(db.clone(), clock.clone(), keys.clone());
     let timeline = Timeline::new(db.clone());
     let passes = Passes::new(db.clone(), clock.clone(), keys.clone(), config.pass_days);
     let live = Live::start(
@@ -224,14 +234,9 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         clock.clone(),
         bus.clone(),
         timeline.clone(),
-        Access::new(passes.clone(), tokens.clone(), timeline.clone()),
+        Access::new(passes.clone(), tokens.clone(), sessions.clone(), timeline.clone()),
         db.runtime(),
     );
-    let to_announce = live.clone();
-    let announce: Announce = Arc::new(move |events| {
-        let live = to_announce.clone();
-        Box::pin(async move { live.publish(events).await })
-    });
     let metrics = Metrics::new();
     let webhook_secrets = WebhookSecrets::new(db.clone(), clock.clone(), keys.clone());
     Ok(Parts {
@@ -241,18 +246,20 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
         webhook_secrets,
+        people: People::new(db.clone(), clock.clone(), codes.clone(), passwords.clone()),
+        codes,
         passwords,
         sessions,
         timeline,
-        live,
         orders: Orders::start(
             db.clone(),
             clock.clone(),
-            announce,
+            announce(live.clone()),
             metrics.clone(),
             config.commit_group,
             config.commit_queue,
         ),
+        live,
         metrics,
         passes,
         jobs: Jobs::new(db.clone(), clock.clone()),

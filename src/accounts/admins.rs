@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 use rand::Rng as _;
 
+use super::people::fields::{read_email, read_name};
 use super::{password, store};
 use crate::audit::{self, Record};
 use crate::base::id::AccountId;
@@ -108,21 +109,4 @@ fn created(admin: &Admin, at: jiff::Timestamp) -> Result<Record> {
         request_id: None,
         detail: audit::detail(&serde_json::json!({"email": admin.email, "role": "super_admin"}))?,
     })
-}
-
-fn read_email(text: &str) -> Result<String> {
-    let email = text.trim().to_lowercase();
-    let is_address = email.split_once('@').is_some_and(|(who, at)| !who.is_empty() && at.contains('.'));
-    if is_address && email.len() <= 254 && !email.contains(char::is_whitespace) && !email.contains(char::is_control) {
-        return Ok(email);
-    }
-    Err(Error::invalid_field("email", "bad_email", "Enter an e-mail address, as name@example.com."))
-}
-
-fn read_name(text: &str) -> Result<String> {
-    let name = text.trim();
-    if (1..=100).contains(&name.chars().count()) && !name.contains(char::is_control) {
-        return Ok(name.to_owned());
-    }
-    Err(Error::invalid_field("name", "bad_name", "Enter your name, at most 100 characters."))
 }

@@ -4,6 +4,7 @@
 //! credential travels in a request (`web::auth`).
 
 pub mod admins;
+pub mod codes;
 pub mod companies;
 pub mod kyc;
 pub mod password;
@@ -16,10 +17,11 @@ pub mod tokens;
 pub mod webhook_secrets;
 
 pub use admins::Admins;
+pub use codes::Codes;
 pub use companies::{Companies, Company, CompanyState};
 pub use kyc::Kyc;
 pub use password::Passwords;
-pub use people::{Person, Role};
+pub use people::{Member, People, Person, Role};
 pub use scopes::{Scope, Scopes};
 pub use sessions::{Login, Opened, Sessions};
 pub use tokens::{Token, Tokens};

@@ -46,6 +46,8 @@ impl Worker {
         let verdict = match claimed.job {
             Job::StatusLetter { order, seq } => self.notify.status_letter(claimed.id, order, seq).await,
             Job::LinkLetter { order } => self.notify.link_letter(claimed.id, order).await,
+            Job::CodeLetter { account, purpose } => self.people.code(claimed.id, account, purpose).await,
+            Job::TakenLetter { account } => self.people.taken(claimed.id, account).await,
             Job::KycReceivedLetter { submission } => self.people.kyc_received(claimed.id, submission).await,
             Job::KycDecidedLetter { submission } => self.people.kyc_decided(claimed.id, submission).await,
         };

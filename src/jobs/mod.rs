@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::base::id::{JobId, KycId, OrderId};
+use crate::base::id::{AccountId, JobId, KycId, OrderId};
 use crate::base::{Clock, Error, Result};
 use crate::db::{Conn, Db};
 
@@ -32,6 +32,18 @@ pub enum Job {
         /// The order.
         order: OrderId,
     },
+    /// Make the one-time code that was asked for, and mail it. The code itself stands in no row of the queue.
+    CodeLetter {
+        /// Whom it is for.
+        account: AccountId,
+        /// What it proves.
+        purpose: CodePurpose,
+    },
+    /// Tell the owner of an address that somebody has tried to sign up with it.
+    TakenLetter {
+        /// The owner.
+        account: AccountId,
+    },
     /// Confirm by mail that a company's papers have come in.
     KycReceivedLetter {
         /// What was handed in.
@@ -44,11 +56,37 @@ pub enum Job {
     },
 }
 
+/// What a one-time code proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodePurpose {
+    /// That an address belongs to whoever signed up with it.
+    Verify,
+    /// That whoever forgot the password reads the account's mail.
+    Reset,
+    /// That whoever was invited reads the mail.
+    Invite,
+}
+
+impl CodePurpose {
+    /// As it is stored.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Reset => "reset",
+            Self::Invite => "invite",
+        }
+    }
+}
+
 impl Job {
     fn kind(&self) -> &'static str {
         match self {
             Self::StatusLetter { .. } => "status_letter",
             Self::LinkLetter { .. } => "link_letter",
+            Self::CodeLetter { .. } => "code_letter",
+            Self::TakenLetter { .. } => "taken_letter",
             Self::KycReceivedLetter { .. } => "kyc_received_letter",
             Self::KycDecidedLetter { .. } => "kyc_decided_letter",
         }
@@ -58,7 +96,7 @@ impl Job {
     fn dedupe_key(&self) -> Option<String> {
         match self {
             Self::StatusLetter { order, seq } => Some(format!("status_letter:{order}:{seq}")),
-            Self::LinkLetter { .. } => None,
+            Self::LinkLetter { .. } | Self::CodeLetter { .. } | Self::TakenLetter { .. } => None,
             Self::KycReceivedLetter { submission } => Some(format!("kyc_received_letter:{submission}")),
             Self::KycDecidedLetter { submission } => Some(format!("kyc_decided_letter:{submission}")),
         }

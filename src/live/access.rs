@@ -1,11 +1,12 @@
-//! Who may watch what: passes open one order, tokens open what their company has.
+//! Who may watch what: passes open one order, tokens and sign-ins of people open what their company has.
 
 use jiff::Timestamp;
 
 use super::protocol::Problem;
 use crate::accounts::scopes::Scope;
+use crate::accounts::sessions::{self, Kind, Sessions};
 use crate::accounts::tokens::Tokens;
-use crate::base::id::{OrderId, PassId, TokenId};
+use crate::base::id::{LoginId, OrderId, PassId, TokenId};
 use crate::base::{Actor, Error, Result, Secret};
 use crate::orders::tracking::Admission;
 use crate::orders::{OrderRef, Passes, Timeline};
@@ -17,6 +18,8 @@ pub enum Credential {
     Pass(PassId),
     /// An API token.
     Token(TokenId),
+    /// A person's sign-in: it outlives its access tokens, so that refreshing them closes nothing.
+    Login(LoginId),
 }
 
 /// A good credential.
@@ -115,14 +118,15 @@ impl Caller {
 pub struct Access {
     passes: Passes,
     tokens: Tokens,
+    sessions: Sessions,
     timeline: Timeline,
 }
 
 impl Access {
     /// An access that asks these.
     #[must_use]
-    pub fn new(passes: Passes, tokens: Tokens, timeline: Timeline) -> Self {
-        Self { passes, tokens, timeline }
+    pub fn new(passes: Passes, tokens: Tokens, sessions: Sessions, timeline: Timeline) -> Self {
+        Self { passes, tokens, sessions, timeline }
     }
 
     /// The order a pass opens.
@@ -140,11 +144,17 @@ impl Access {
         }
     }
 
-    /// Whose token it is.
+    /// Whose token it is: a system's API token, or the access token of a person who has signed in.
     ///
     /// # Errors
     /// `Unauthorised` when it is none of ours, or no longer good.
     pub async fn token(&self, text: &Secret) -> Result<Caller, Denied> {
+        if sessions::is_access_token(text.expose()) {
+            let login = self.sessions.authenticate(text.expose()).await?;
+            let grant = Grant { credential: Credential::Login(login.id), expires_at: Some(login.expires_at) };
+            // Of a company that waits for its approval there is nothing to watch.
+            return Ok(Caller { grant, actor: login.person.actor(), may_read: login.kind == Kind::Full });
+        }
         let token = self.tokens.authenticate(text.expose()).await?;
         let grant = Grant { credential: Credential::Token(token.id), expires_at: token.expires_at };
         Ok(Caller { grant, actor: token.actor(), may_read: token.scopes.allow(Scope::OrdersRead) })
@@ -167,7 +177,9 @@ impl Access {
     pub async fn revoked_since(&self, since: Timestamp) -> Result<Vec<Credential>> {
         let passes = self.passes.revoked_since(since).await?;
         let tokens = self.tokens.revoked_since(since).await?;
+        let logins = self.sessions.revoked_since(since).await?;
         let passes = passes.into_iter().map(Credential::Pass);
-        Ok(passes.chain(tokens.into_iter().map(Credential::Token)).collect())
+        let tokens = tokens.into_iter().map(Credential::Token);
+        Ok(passes.chain(tokens).chain(logins.into_iter().map(Credential::Login)).collect())
     }
 }

@@ -130,7 +130,7 @@ impl Conn {
         let why = |grant: &Grant| {
             let ended = grant.expires_at.is_some_and(|end| end <= now);
             ended.then_some(match grant.credential {
-                Credential::Token(_) => Close::Expired,
+                Credential::Token(_) | Credential::Login(_) => Close::Expired,
                 Credential::Pass(_) => Close::Unauthorised,
             })
         };

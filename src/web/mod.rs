@@ -31,7 +31,7 @@ use actix_web::HttpRequest;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, to};
 
-use crate::accounts::{Admins, Companies, Kyc, Passwords, Sessions, Tokens, WebhookSecrets};
+use crate::accounts::{Admins, Codes, Companies, Kyc, Passwords, People, Sessions, Tokens, WebhookSecrets};
 use crate::base::Clock;
 use crate::bus::Bus;
 use crate::db::Db;
@@ -58,6 +58,8 @@ pub struct Parts {
     pub companies: Companies,
     pub tokens: Tokens,
     pub webhook_secrets: WebhookSecrets,
+    pub people: People,
+    pub codes: Codes,
     pub passwords: Passwords,
     pub sessions: Sessions,
     pub timeline: Timeline,
@@ -83,6 +85,7 @@ impl Parts {
             .app_data(Data::new(self.tokens.clone()))
             .app_data(Data::new(self.webhook_secrets.clone()))
             .app_data(Data::new(self.sessions.clone()))
+            .app_data(Data::new(self.people.clone()))
             .app_data(Data::new(self.timeline.clone()))
             .app_data(Data::new(self.orders.clone()))
             .app_data(Data::new(self.passes.clone()))

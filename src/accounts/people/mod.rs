@@ -1,14 +1,28 @@
 //! People who sign in: who they are, and what becomes of them from registration to removal.
 //!
-//! What is here: the person (this file). What is not: their sign-ins (`sessions`) and the codes they are mailed (`codes`).
+//! What is here: the person and the part (this file), signing up ([`register`]), proving an address and passwords
+//! ([`proofs`]), the people of one company ([`colleagues`]), and what those do who run the platform ([`staff`]). What is
+//! not: sign-ins (`sessions`) and the codes that are mailed (`codes`).
+
+pub mod colleagues;
+pub mod fields;
+pub mod proofs;
+pub mod register;
+pub mod staff;
+mod store;
 
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::codes::Codes;
+use super::password::Passwords;
+use crate::audit::{self, Record};
 use crate::base::id::{AccountId, CompanyId};
-use crate::base::{Actor, Error, Result};
+use crate::base::{Actor, Clock, Error, Result};
+use crate::db::Db;
 
 /// What a person may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +97,86 @@ impl Person {
             Role::Admin | Role::SuperAdmin => Actor::Admin { account, name },
         }
     }
+}
+
+/// A person with what decides whether it may act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub person: Person,
+    /// Whether the e-mail address was proven; an invitation that was not answered is not.
+    pub is_verified: bool,
+    /// When the person was barred, if it is.
+    pub suspended_at: Option<Timestamp>,
+    /// Since when there is the account.
+    pub created_at: Timestamp,
+}
+
+/// The people of a deployment. Cheap to clone.
+#[derive(Clone)]
+pub struct People {
+    db: Db,
+    clock: Clock,
+    codes: Codes,
+    passwords: Passwords,
+}
+
+impl People {
+    /// The people in this database.
+    #[must_use]
+    pub fn new(db: Db, clock: Clock, codes: Codes, passwords: Passwords) -> Self {
+        Self { db, clock, codes, passwords }
+    }
+
+    /// A person of an account.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn get(&self, account: AccountId) -> Result<Member> {
+        let found = self.db.read(move |conn| Box::pin(store::find(conn, account))).await?;
+        found.ok_or(Error::NotFound("Account"))
+    }
+
+    /// Changes the name a person goes by.
+    ///
+    /// # Errors
+    /// `Invalid` when it is none.
+    pub async fn rename(&self, by: Actor, account: AccountId, name: &str) -> Result<Member> {
+        let (name, now) = (fields::read_name(name)?, self.clock.now());
+        self.db
+            .transact(move |conn| {
+                Box::pin(async move {
+                    let before = store::find(conn, account).await?.ok_or(Error::NotFound("Account"))?;
+                    if before.person.name != name {
+                        store::rename(conn, account, &name).await?;
+                        let detail = serde_json::json!({"from": before.person.name, "to": name});
+                        audit::record(conn, vec![record(by, &before.person, "account.renamed", now, &detail)?]).await?;
+                    }
+                    Ok(Member { person: Person { name, ..before.person }, ..before })
+                })
+            })
+            .await
+    }
+}
+
+/// The audit row of what was done to a person.
+fn record(
+    actor: Actor,
+    person: &Person,
+    action: &'static str,
+    at: Timestamp,
+    detail: &serde_json::Value,
+) -> Result<Record> {
+    Ok(Record {
+        actor,
+        at,
+        company: person.company,
+        subject: "account",
+        subject_id: person.id.to_string(),
+        action,
+        request_id: None,
+        detail: audit::detail(detail)?,
+    })
 }
 
 #[cfg(test)]

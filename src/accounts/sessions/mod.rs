@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use claims::Kind;
 pub use log_in::Entrance;
+pub(super) use store::unlock;
 
 use self::check::Checks;
 use self::claims::{Refresh, later};
@@ -195,6 +196,12 @@ impl Sessions {
         let refresh = claims::refresh(&self.keys, refresh, now, login.expires_at)?;
         Ok(Pair { access, access_until, refresh, refresh_until: login.expires_at })
     }
+}
+
+/// Whether a credential has the form of a person's token, a JSON Web Token, and not that of an API token.
+#[must_use]
+pub fn is_access_token(text: &str) -> bool {
+    text.split('.').count() == 3
 }
 
 /// Ends every sign-in of a person but one, in the transaction of what makes it necessary: a new password, another role,

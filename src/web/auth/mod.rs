@@ -18,7 +18,7 @@ use futures_util::future::LocalBoxFuture;
 pub use people::{Merchant, Onboarding, SignedIn, Staff, SuperAdmin};
 
 use super::error::Problem;
-use crate::accounts::sessions::Kind;
+use crate::accounts::sessions::{self, Kind};
 use crate::accounts::{Login, Scope, Token, Tokens};
 use crate::base::{Actor, Error, Result, Secret};
 
@@ -109,7 +109,7 @@ const VENDORS_MAY: [Scope; 3] = [Scope::OrdersRead, Scope::OrdersWrite, Scope::O
 /// `Unauthenticated` without a good credential; `Forbidden` for cookies that a page elsewhere makes a browser send.
 pub async fn who(request: &HttpRequest) -> Result<Who> {
     if let Some(text) = credential(request)
-        && !is_of_person(&text)
+        && !sessions::is_access_token(text.expose())
     {
         let tokens = request.app_data::<web::Data<Tokens>>().cloned();
         let tokens = tokens.ok_or_else(|| Error::internal("no token check is set up"))?;
@@ -150,12 +150,6 @@ impl<N: Needs> FromRequest for Caller<N> {
             Ok(Self { who, needs: PhantomData })
         })
     }
-}
-
-/// Whether a credential has the form of a person's access token: three parts with dots between.
-#[must_use]
-pub fn is_of_person(text: &Secret) -> bool {
-    text.expose().split('.').count() == 3
 }
 
 /// The credential of a request: a token or, on customers' routes, a tracking pass.

@@ -11,12 +11,14 @@ use serde::Deserialize;
 use super::outlet::{Held, Socket, Tcp};
 use super::problem;
 use super::transport::TakeOver;
+use crate::accounts::sessions::is_access_token;
 use crate::base::Secret;
-use crate::live::Worker;
-use crate::live::access::Denied;
+use crate::live::access::{Caller, Denied};
 use crate::live::conn::Kind;
 use crate::live::protocol::SUBPROTOCOL;
 use crate::live::worker::Arrival;
+use crate::live::{Live, Worker};
+use crate::web::auth::cookies;
 
 /// What the address may carry. All of it is secret and never logged.
 #[derive(Deserialize)]
@@ -53,11 +55,9 @@ pub async fn open_socket(
         answer.insert_header((header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
     }
     let Address { token, pass } = address.into_inner();
-    let arrival = Arrival {
-        caller: None,
-        token: bearer(request.headers()).or(token).map(Secret::new),
-        pass: pass.map(Secret::new),
-    };
+    let token = bearer(request.headers()).or(token_in_address(token)).map(Secret::new);
+    let caller = if token.is_none() { browser(&request, live).await } else { None };
+    let arrival = Arrival { caller, token, pass: pass.map(Secret::new) };
     let worker = Rc::clone(&worker);
     let send_buffer = live.settings().send_buffer;
     let body = take_over.body(payload, move |stream| {
@@ -81,6 +81,18 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+/// A person's token never travels in an address; only an API token may.
+fn token_in_address(token: Option<String>) -> Option<String> {
+    token.filter(|token| !is_access_token(token))
+}
+
+/// Who has signed in with this browser. A page of another origin cannot use that, whatever origins may open sockets; a
+/// sign-in that has ended is as good as none, for a customer may watch all the same.
+async fn browser(request: &HttpRequest, live: &Live) -> Option<Rc<Caller>> {
+    let token = cookies::access_token(request).filter(|_| cookies::is_from_own_page(request))?;
+    live.access().token(&token).await.ok().map(Rc::new)
 }
 
 /// Whether a page of this origin may open a socket. Browsers always send `Origin`, so its absence means that no page can

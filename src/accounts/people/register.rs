@@ -1,0 +1,136 @@
+//! Signing up: a company that waits for approval and its first person, whose address a code must prove.
+//!
+//! Whoever signs up learns nothing of who else has: an address that is taken gets the same reply, after the same work,
+//! and its owner a letter that says so. Until an address is proven, whoever signs up with it last is who its code proves.
+
+use jiff::Timestamp;
+
+use super::{People, Person, Role, fields, record, store};
+use crate::accounts::companies::{Company, CompanyState};
+use crate::accounts::{codes, password};
+use crate::audit;
+use crate::base::id::{AccountId, CompanyId};
+use crate::base::{Error, Result, Secret};
+use crate::db::Conn;
+use crate::jobs::{self, CodePurpose, Job};
+
+/// What somebody signs up with.
+#[derive(Clone, Debug)]
+pub struct SignUp {
+    /// The company's name.
+    pub company_name: String,
+    /// The person's address.
+    pub email: String,
+    /// What it will sign in with.
+    pub password: Secret,
+}
+
+/// What a sign-up is answered with, whether or not the address was free.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedUp {
+    /// The account; of a taken address an identifier that leads nowhere.
+    pub id: AccountId,
+    /// As it is kept.
+    pub company_name: String,
+    /// As it is kept.
+    pub email: String,
+}
+
+/// The kind of letter that tells of a taken address, among those an account is sent.
+const TAKEN: &str = "taken";
+
+impl People {
+    /// Signs a company and its first person up, and mails the person a code.
+    ///
+    /// # Errors
+    /// `Invalid` when a field breaks a rule; `Unavailable` when too many sign up at once.
+    pub async fn register(&self, new: SignUp) -> Result<SignedUp> {
+        let company_name = fields::read_company_name(&new.company_name)?;
+        let email = fields::read_email(&new.email)?;
+        password::check(&new.password)?;
+        let hash = self.passwords.hash(new.password).await?;
+        let signed_up = SignedUp { id: AccountId::new(), company_name, email };
+        let id = match self.sign_up(signed_up.clone(), hash.clone()).await {
+            // Somebody else took the address in the very same moment; now it is seen to be taken.
+            Err(Error::Conflict(_)) => self.sign_up(signed_up.clone(), hash).await?,
+            done => done?,
+        };
+        Ok(SignedUp { id, ..signed_up })
+    }
+
+    async fn sign_up(&self, wish: SignedUp, hash: String) -> Result<AccountId> {
+        let now = self.clock.now();
+        self.db
+            .transact(move |conn| {
+                Box::pin(async move {
+                    match store::find_by_email(conn, &wish.email).await? {
+                        None => create(conn, &wish, &hash, now).await,
+                        Some(there) if there.is_verified || there.person.role.is_staff() => {
+                            turn_away(conn, there.person.id, now).await?;
+                            Ok(wish.id)
+                        }
+                        Some(there) => replace(conn, there.person, &wish, &hash, now).await,
+                    }
+                })
+            })
+            .await
+    }
+}
+
+async fn create(conn: &mut Conn, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<AccountId> {
+    let company = make_company(conn, &wish.company_name, now).await?;
+    let person = Person {
+        id: wish.id,
+        email: wish.email.clone(),
+        name: wish.company_name.clone(),
+        role: Role::Vendor,
+        company: Some(company),
+    };
+    store::insert(conn, &person, hash, None, now).await?;
+    let detail = serde_json::json!({"email": person.email, "company": wish.company_name});
+    audit::record(conn, vec![record(person.actor(), &person, "account.registered", now, &detail)?]).await?;
+    codes::ask(conn, wish.id, CodePurpose::Verify, now).await?;
+    Ok(wish.id)
+}
+
+/// A company that waits for approval. Its name in addresses gets a piece of the identifier when another company has it.
+async fn make_company(conn: &mut Conn, name: &str, now: Timestamp) -> Result<CompanyId> {
+    let id = CompanyId::new();
+    let slug = fields::slug(name);
+    let tail = id.0.simple().to_string();
+    for slug in [slug.clone(), format!("{slug}-{}", &tail[tail.len() - 8..])] {
+        let company = Company { id, name: name.to_owned(), slug, state: CompanyState::Pending };
+        if store::insert_company(conn, &company, now).await? {
+            return Ok(id);
+        }
+    }
+    Err(Error::internal("no free name for a company in addresses"))
+}
+
+/// An address nobody has proven belongs to whoever signs up with it next; a code that is out already proves it no more.
+async fn replace(conn: &mut Conn, there: Person, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<AccountId> {
+    // Somebody who was invited joins the company of the invitation by its code, and no other.
+    if store::is_invited(conn, there.id).await? {
+        codes::ask(conn, there.id, CodePurpose::Invite, now).await?;
+        return Ok(there.id);
+    }
+    store::set_password(conn, there.id, hash).await?;
+    store::rename(conn, there.id, &wish.company_name).await?;
+    if let Some(company) = there.company {
+        store::rename_company(conn, company, &wish.company_name).await?;
+    }
+    let detail = serde_json::json!({"company": wish.company_name});
+    audit::record(conn, vec![record(there.actor(), &there, "account.registered_again", now, &detail)?]).await?;
+    if !codes::ask(conn, there.id, CodePurpose::Verify, now).await? {
+        codes::void(conn, there.id, CodePurpose::Verify).await?;
+    }
+    Ok(there.id)
+}
+
+/// Tells the owner of a taken address, not too often.
+async fn turn_away(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<()> {
+    if codes::book(conn, account, TAKEN, now).await? {
+        jobs::enqueue(conn, &[Job::TakenLetter { account }], now).await?;
+    }
+    Ok(())
+}
