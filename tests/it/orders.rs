@@ -105,8 +105,9 @@ async fn what_a_caller_may_not_see_looks_like_what_is_not_there() {
     let unknown = format!("/api/v1/orders/{}", uuid::Uuid::now_v7());
     let nothing = json!({});
     for tail in ["", "/events", "/audit", "/tracking-pass"] {
-        let (hidden, missing) =
-            (other.get(&format!("{foreign}{tail}")).await, other.get(&format!("{unknown}{tail}")).await);
+        let ask = |path: String| other.request(Method::GET, &path).header("X-Request-Id", "same");
+        let hidden = send(ask(format!("{foreign}{tail}"))).await;
+        let missing = send(ask(format!("{unknown}{tail}"))).await;
         assert_eq!((hidden.problem(), &hidden.body), ((404, "not_found"), &missing.body), "{tail}");
     }
     for (method, tail, body) in [
@@ -231,5 +232,8 @@ async fn text_that_can_be_no_order_is_told_apart_from_an_order_that_is_not_there
     assert_eq!(api.get("/api/v1/orders/%FF").await.status / 100, 4);
     assert_eq!(api.get("/api/v1/orders/nope").await.problem(), (404, "not_found"));
     let refused = send(api.request(Method::PUT, "/api/v1/orders/nope")).await;
-    assert_eq!((refused.problem(), refused.header("allow")), ((405, "method_not_allowed"), "GET, PATCH"));
+    assert_eq!(
+        (refused.problem(), refused.header("allow")),
+        ((405, "method_not_allowed"), "GET, PATCH, HEAD, OPTIONS")
+    );
 }
