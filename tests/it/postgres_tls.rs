@@ -7,13 +7,14 @@ use ordercast::app::App;
 use ordercast::base::{Clock, Error};
 use ordercast::db::Db;
 
+use crate::app::folder;
 use crate::app::guarded::{as_user, require};
 use crate::app::postgres::Cluster;
 use crate::rows::number;
 use crate::still_app::config;
 
 /// Two authorities, and a certificate of the first for 127.0.0.1 and for no name. Run in a folder of the server's user.
-const CERTIFICATES: &str = r#"set -e; umask 077; folder=$(mktemp -d /tmp/ordercast-tls.XXXXXX); cd "$folder"
+const CERTIFICATES: &str = r#"set -e; umask 077; folder=$(mktemp -d "$1"); cd "$folder"
 for ca in ca other; do
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $ca.key -out $ca.pem -days 2 \
         -subj "/CN=Ordercast test $ca" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign
@@ -34,7 +35,10 @@ const PASSWORD: &str = "hushhush";
 impl Secured {
     async fn start() -> Self {
         require("/usr/bin/openssl".as_ref(), "openssl");
-        let made = as_user(Some("postgres")).args(["sh", "-c", CERTIFICATES]).output().expect("sh runs");
+        let made = as_user(Some("postgres"))
+            .args(["sh", "-c", CERTIFICATES, "certificates", &folder::shared_pattern()])
+            .output()
+            .expect("sh runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let folder = PathBuf::from(String::from_utf8(made.stdout).expect("text").trim());
         let cluster = Cluster::start();
@@ -60,7 +64,7 @@ impl Secured {
 
     /// Opens the database and asks it something.
     async fn try_open(&self, url: &str, ca: Option<&str>) -> Result<Db, Error> {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder::fresh();
         let ca = ca.map(|name| self.folder.join(name).to_str().expect("a path").to_owned());
         let flags = ca.iter().flat_map(|path| ["--database-ca-file", path.as_str()]).collect::<Vec<_>>();
         let db = Db::open(&config(folder.path(), url, &flags))?;
@@ -121,7 +125,7 @@ async fn only_the_right_authority_is_trusted_and_no_error_tells_the_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_runs_over_tls() {
     let server = Secured::start().await;
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder::fresh();
     let ca = server.folder.join("ca.pem");
     let flags = ["--database-ca-file", ca.to_str().expect("a path")];
     let app = App::build(config(folder.path(), &server.url("127.0.0.1", PASSWORD, "require"), &flags), Clock::System);

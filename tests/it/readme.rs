@@ -58,7 +58,7 @@ impl Drop for Running {
 
 #[test]
 fn every_command_of_the_readme_works_as_it_stands_there() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::app::folder::fresh();
     shim(folder.path());
     let blocks = blocks();
     let (ci, blocks): (Vec<_>, Vec<_>) = blocks.iter().partition(|block| block.trim() == RUN_BY_CI);

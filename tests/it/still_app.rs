@@ -9,8 +9,8 @@ use ordercast::config::Config;
 use ordercast::orders::{NewOrder, Order};
 use tempfile::TempDir;
 
-use crate::app::Stack;
 use crate::app::postgres::Cluster;
+use crate::app::{Stack, folder};
 
 /// The party that acts in tests.
 pub const TESTS: Actor = Actor::System("tests");
@@ -32,7 +32,7 @@ struct Flags {
 impl Ground {
     /// An empty database on the engine of this run.
     pub async fn lay() -> Self {
-        let folder = tempfile::Builder::new().prefix("ordercast-still.").tempdir().expect("a folder");
+        let folder = folder::fresh();
         let database_url = match Stack::of_this_run() {
             Stack::Postgres => Cluster::shared().database().await,
             Stack::Sqlite => format!("sqlite:{}", folder.path().join("db").display()),

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use thirtyfour::{Capabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
 
+use super::folder;
 use super::guarded::{Guarded, Program, require};
 
 /// Keep it from talking to anybody but the page's server, and from outliving a killed driver.
@@ -33,7 +34,7 @@ impl Browser {
     /// Opens a window with an empty profile.
     pub async fn open() -> Self {
         require(Path::new("/usr/bin/chromium"), "chromium");
-        let made = Command::new("mktemp").args(["-d", "/tmp/ordercast-chromium.XXXXXX"]).output().expect("mktemp runs");
+        let made = Command::new("mktemp").args(["-d", &folder::shared_pattern()]).output().expect("mktemp runs");
         let folder = PathBuf::from(String::from_utf8_lossy(&made.stdout).trim());
         let path = Path::new("/usr/bin/chromedriver");
         let program =

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::guarded::free_port;
 use super::postgres::Cluster;
-use super::redis;
 use super::test_app::Stack;
+use super::{folder, redis};
 
 /// What the instances of one deployment share, and where they listen.
 pub struct Deployment {
@@ -22,7 +22,7 @@ impl Deployment {
     pub async fn on_this_stack() -> Self {
         match Stack::of_this_run() {
             Stack::Sqlite => {
-                let folder = new_folder();
+                let folder = folder::fresh();
                 let database = format!("sqlite:{}", folder.path().join("db").display());
                 Self::start(folder, &database, None, 1)
             }
@@ -32,7 +32,7 @@ impl Deployment {
 
     /// Two instances over a PostgreSQL database and a Redis.
     pub fn pair(database: &str, redis: &str) -> Self {
-        Self::start(new_folder(), database, Some(redis), 2)
+        Self::start(folder::fresh(), database, Some(redis), 2)
     }
 
     fn start(folder: TempDir, database: &str, redis: Option<&str>, count: usize) -> Self {
@@ -118,8 +118,4 @@ impl Drop for Deployment {
             child.wait().ok();
         }
     }
-}
-
-fn new_folder() -> TempDir {
-    tempfile::Builder::new().prefix("ordercast-crash.").tempdir().expect("a folder")
 }

@@ -4,6 +4,7 @@ pub mod chromium;
 pub mod customer;
 pub mod cutter;
 pub mod caller;
+pub mod folder;
 pub mod guarded;
 pub mod instance;
 pub mod post_office;

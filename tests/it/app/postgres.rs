@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::folder;
 use super::guarded::{Guarded, Program, as_user, free_port, require};
 
 const PACKAGE: &str = "postgresql";
@@ -32,7 +33,7 @@ impl Cluster {
     pub fn start() -> Self {
         let initdb = program("initdb");
         require(&initdb, PACKAGE);
-        let folder = said(as_user(Some("postgres")).args(["mktemp", "-d", "/tmp/ordercast-postgres.XXXXXX"]));
+        let folder = said(as_user(Some("postgres")).args(["mktemp", "-d", &folder::shared_pattern()]));
         let folder = PathBuf::from(folder.trim());
         let settings = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
         said(as_user(Some("postgres")).arg(initdb).args(settings).arg("-D").arg(&folder));

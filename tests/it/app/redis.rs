@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::folder;
 use super::guarded::{Guarded, Program, free_port};
 
 /// Generous, since it only bounds how long a broken test hangs.
@@ -36,7 +37,7 @@ impl Server {
         let mut arguments = vec!["redis-server".to_owned(), "--port".to_owned(), port.to_string()];
         arguments.extend(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"].map(str::to_owned));
         arguments.extend(settings.iter().map(|&setting| setting.to_owned()));
-        Self::run(port, arguments, TempDir::new().unwrap(), "Ready to accept connections")
+        Self::run(port, arguments, folder::fresh(), "Ready to accept connections")
     }
 
     fn run(port: u16, arguments: Vec<String>, folder: TempDir, ready: &str) -> Self {
@@ -113,7 +114,7 @@ impl Watched {
         let master = Server::start_with(&["--repl-diskless-sync-delay", "0"]);
         let replica = Server::start_with(&["--replicaof", &format!("127.0.0.1 {}", master.port)]);
         replica.wait_for("Finished with success");
-        let folder = TempDir::new().unwrap();
+        let folder = folder::fresh();
         let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
         let watch = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\n\
@@ -172,7 +173,7 @@ impl Cluster {
 /// The `REDIS_URL` of the one server all instances under test share that do not stop it; each test has its own prefix.
 pub fn shared() -> &'static str {
     static SHARED: LazyLock<(Guarded, String)> = LazyLock::new(|| {
-        let folder = TempDir::new().unwrap().keep(); // the guard deletes it, which a static would not
+        let folder = folder::fresh().keep(); // the guard deletes it, which a static would not
         let port = free_port().to_string();
         let path = Path::new("/usr/bin/redis-server");
         let program =

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::postgres::Cluster;
-use super::redis;
+use super::{folder, redis};
 
 /// How long an instance may take to stop; only a broken one takes long.
 const STOPS_WITHIN: Duration = Duration::from_secs(60);
@@ -60,7 +60,7 @@ struct Ground {
 
 impl Ground {
     async fn lay() -> Self {
-        let folder = tempfile::Builder::new().prefix("ordercast-test.").tempdir().expect("a folder");
+        let folder = folder::fresh();
         let flags = match Stack::of_this_run() {
             Stack::Sqlite => vec![format!("--database-url=sqlite:{}", folder.path().join("db").display())],
             Stack::Postgres => vec![
