@@ -211,9 +211,9 @@ fn terms(config: &Config) -> Terms {
 
 /// Tells the live part of what was committed.
 fn announce(live: Live) -> Announce {
-    Arc::new(move |tellings| {
+    Arc::new(move |events| {
         let live = live.clone();
-        Box::pin(async move { live.publish(tellings).await })
+        Box::pin(async move { live.publish(events).await })
     })
 }
 

@@ -17,8 +17,8 @@ use super::presence::Presence;
 use super::reach::Reaches;
 use super::settings::LiveSettings;
 use super::stats::Stats;
-use super::topics::{ASK, FEED, PRESENCE, Place, Topics};
-use super::worker::{Order, Post};
+use super::topics::{PRESENCE, Topics};
+use super::worker::{Mailbox, Order};
 use crate::base::Clock;
 use crate::base::id::{CompanyId, EventId, InstanceId};
 use crate::bus::{Bus, Listener, Topic};
@@ -30,9 +30,6 @@ pub(super) const WORKERS: usize = 64;
 const OUTGOING: usize = 4096;
 /// Feed events remembered to drop repeats.
 const REMEMBERED: usize = 64 * 1024;
-/// Waits for receipts are looked through no more often.
-const SOON: Duration = Duration::from_millis(20);
-
 pub(super) struct FeedState {
     pub(super) given: Window,
     pub(super) position: EventId,
@@ -49,10 +46,8 @@ pub(super) struct Shared {
     pub(super) reaches: Reaches,
     pub(super) presence: Presence,
     pub(super) stats: Stats,
-    pub(super) workers: RwLock<Vec<Option<Post>>>,
+    pub(super) workers: RwLock<Vec<Option<Mailbox>>>,
     pub(super) feed: Mutex<FeedState>,
-    /// The topic of the feed, made once.
-    pub(super) feed_topic: Topic,
     pub(super) outgoing: mpsc::Sender<(Topic, Bytes)>,
     pub(super) draining: AtomicBool,
 }
@@ -66,12 +61,8 @@ struct Ear(Weak<Shared>);
 
 impl Listener for Ear {
     fn message(&self, topic: &str, payload: Bytes) {
-        self.messages(&mut std::iter::once((topic, &payload)));
-    }
-
-    fn messages(&self, messages: &mut dyn Iterator<Item = (&str, &Bytes)>) {
         if let Some(shared) = self.0.upgrade() {
-            Live(shared).hear(messages);
+            Live(shared).hear(topic, &payload);
         }
     }
 
@@ -79,9 +70,7 @@ impl Listener for Ear {
         if let Some(shared) = self.0.upgrade() {
             let live = Live(shared);
             live.order(|| Order::Compare);
-            if live.0.topics.workers(Place::Feed) != 0 {
-                live.ask();
-            }
+            live.0.presence.ask();
         }
     }
 }
@@ -117,7 +106,6 @@ impl Live {
             stats: Stats::default(),
             workers: RwLock::default(),
             feed: Mutex::new(FeedState { given: Window::new(REMEMBERED), position: EventId::new() }),
-            feed_topic: FEED.into(),
             outgoing,
             draining: AtomicBool::new(false),
         }));
@@ -129,18 +117,15 @@ impl Live {
     fn start_tasks(&self, to_send: mpsc::Receiver<(Topic, Bytes)>, runtime: &Handle) {
         let bus = Arc::clone(&self.0.bus);
         let instance = self.0.instance;
-        let weak = Arc::downgrade(&self.0);
         runtime.spawn(async move {
-            if let Err(error) = bus.join(vec![reply_topic(instance), ASK.into()]).await {
+            if let Err(error) = bus.join(vec![reply_topic(instance)]).await {
                 tracing::warn!(%error, "this instance's reply topic could not be joined yet");
             }
-            send_all(bus, to_send, weak).await;
+            send_all(bus, to_send).await;
         });
         let settings = self.settings().clone();
         self.every(runtime, settings.presence_batch, |live| async move { live.tell_presence() }.boxed());
         self.every(runtime, settings.instance_heartbeat, |live| async move { live.beat() }.boxed());
-        let look = (settings.reach_wait / 8).max(SOON);
-        self.every(runtime, look, |live| async move { live.0.reaches.expire(Instant::now()) }.boxed());
         self.every(runtime, settings.leave_after / 4, |live| async move { live.sweep() }.boxed());
         self.every(runtime, settings.check_every, |live| async move { live.check_feed().await }.boxed());
         let since = Arc::new(Mutex::new(self.clock().now()));
@@ -210,7 +195,7 @@ impl Live {
         }
     }
 
-    pub(super) fn attach(&self, post: Post) -> u32 {
+    pub(super) fn attach(&self, mailbox: Mailbox) -> u32 {
         let mut workers = self.0.workers.write().unwrap_or_else(PoisonError::into_inner);
         let index = workers.iter().position(Option::is_none).unwrap_or(workers.len());
         if index >= WORKERS {
@@ -222,7 +207,7 @@ impl Live {
             workers.push(None);
         }
         if let Some(place) = workers.get_mut(index) {
-            *place = Some(post);
+            *place = Some(mailbox);
         }
         u32::try_from(index).unwrap_or(u32::MAX)
     }
@@ -293,18 +278,12 @@ impl Live {
     }
 }
 
-/// Sends what waits, as many as wait at once; presence learns whether anybody listens.
-async fn send_all(bus: Arc<dyn Bus>, mut waiting: mpsc::Receiver<(Topic, Bytes)>, shared: Weak<Shared>) {
+/// Sends what waits, as many as wait at once.
+async fn send_all(bus: Arc<dyn Bus>, mut waiting: mpsc::Receiver<(Topic, Bytes)>) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, 256).await > 0 {
-        let is_presence: Vec<bool> = batch.iter().map(|(topic, _)| &**topic == PRESENCE).collect();
-        match bus.publish(std::mem::take(&mut batch)).await {
-            Ok(instances) => {
-                let Some(shared) = shared.upgrade() else { return };
-                let told = is_presence.into_iter().zip(instances).filter(|(is_presence, _)| *is_presence);
-                told.for_each(|(_, instances)| shared.presence.reached(instances));
-            }
-            Err(error) => tracing::debug!(%error, "receipts could not be published"),
+        if let Err(error) = bus.publish(std::mem::take(&mut batch)).await {
+            tracing::debug!(%error, "receipts could not be published");
         }
     }
 }

@@ -20,7 +20,7 @@ pub mod timeline;
 pub mod tracking;
 
 pub use advance::{Advanced, Change};
-pub use commit::{Announce, Orders, Reach, Telling, Told};
+pub use commit::{Announce, Orders, Reach};
 pub use details::Details;
 pub use intake::NewOrder;
 pub use model::{Customer, Estimate, Event, EventBody, Item, Order, OrderRef};

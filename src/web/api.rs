@@ -3,7 +3,6 @@
 //! The table is written once. Routes, the document and the test that compares them are all made of it, so that no
 //! endpoint can be served and not described.
 
-use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
 use utoipa::ToResponse;
 
@@ -23,8 +22,7 @@ macro_rules! routes {
         /// Registers the canonical API. Every path works with and without a slash at its end.
         pub fn configure(cfg: &mut ServiceConfig) {
             $(cfg.service(
-                endpoint!([$path, concat!($path, "/")] => $($method: $($module)::+::$handler),+)
-                    .wrap(from_fn(carry_out_once)),
+                endpoint!([$path, concat!($path, "/")], within carry_out_once => $($method: $($module)::+::$handler),+)
             );)+
         }
 

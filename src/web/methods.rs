@@ -16,11 +16,19 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use super::error::{Problem, WRONG_METHOD};
 use crate::base::Error;
 
-/// A resource at these paths with a handler for each method: `endpoint!("/track" => get: show, post: look_up)`.
+/// A resource at these paths with a handler for each method: `endpoint!("/track" => get: show, post: look_up)`. What is
+/// named `within` is a middleware function around each of them; other methods do not reach it.
 macro_rules! endpoint {
     ($paths:expr => $($method:ident: $handler:expr),+ $(,)?) => {
+        $crate::web::methods::endpoint!(@ $paths => $($method: actix_web::web::$method().to($handler)),+)
+    };
+    ($paths:expr, within $around:path => $($method:ident: $handler:expr),+ $(,)?) => {
+        $crate::web::methods::endpoint!(@ $paths => $($method:
+            actix_web::web::$method().to($handler).wrap(actix_web::middleware::from_fn($around))),+)
+    };
+    (@ $paths:expr => $($method:ident: $route:expr),+) => {
         actix_web::web::resource($paths)
-            $(.route(actix_web::web::$method().to($handler)))+
+            $(.route($route))+
             .default_service(actix_web::web::to(|request: actix_web::HttpRequest| async move {
                 $crate::web::methods::otherwise(&request, &[$(stringify!($method)),+])
             }))

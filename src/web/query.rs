@@ -32,13 +32,18 @@ impl Query {
         }
     }
 
-    /// The value of a name that may stand there once; an empty one counts as none.
+    /// The text of a name that may stand there once; an empty one counts as none.
     ///
     /// # Errors
     /// `Invalid` when it stands there more than once.
     pub fn one(&self, name: &'static str) -> Result<Option<&str>> {
+        Ok(self.typed(name)?.filter(|value| !value.is_empty()))
+    }
+
+    /// As [`Query::one`], for what is more than text: there an empty value is a mistake.
+    fn typed(&self, name: &'static str) -> Result<Option<&str>> {
         let mut values = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        let first = values.next().filter(|value| !value.is_empty());
+        let first = values.next();
         if values.next().is_some() {
             return Err(Error::invalid_field(name, "repeated_parameter", format!("{name} may be given once")));
         }
@@ -57,7 +62,7 @@ impl Query {
     /// # Errors
     /// `Invalid` when it is none, or outside.
     pub fn number(&self, name: &'static str, default: i64, range: RangeInclusive<i64>) -> Result<i64> {
-        let Some(text) = self.one(name)? else { return Ok(default) };
+        let Some(text) = self.typed(name)? else { return Ok(default) };
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
             let message = format!("{name} must be a whole number from {} to {}", range.start(), range.end());
             Error::invalid_field(name, "out_of_range", message)
@@ -69,7 +74,7 @@ impl Query {
     /// # Errors
     /// `Invalid` that says what is wanted.
     pub fn parsed<T: std::str::FromStr>(&self, name: &'static str, wanted: &str) -> Result<Option<T>> {
-        let Some(text) = self.one(name)? else { return Ok(None) };
+        let Some(text) = self.typed(name)? else { return Ok(None) };
         let read = text.parse().map_err(|_| Error::invalid_field(name, "bad_parameter", format!("{name} {wanted}")));
         read.map(Some)
     }
@@ -108,6 +113,7 @@ mod tests {
             "limit must be a whole number from 1 to 200"
         );
         assert_eq!(query.flag("atomic").unwrap_err().to_string(), "atomic must be true or false");
+        assert!(Query::read("limit=", &["limit"]).unwrap().number("limit", 50, 1..=200).is_err());
         assert_eq!(Query::read("", &["limit"]).unwrap().number("limit", 50, 1..=200).unwrap(), 50);
     }
 }

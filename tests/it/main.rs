@@ -12,6 +12,7 @@ mod bus;
 mod crash;
 mod command_line;
 mod commits;
+mod contract;
 mod database;
 mod dialects;
 mod docs;

@@ -115,9 +115,8 @@ async fn what_a_caller_may_not_see_looks_like_what_is_not_there() {
         (Method::POST, "/status", &json!({"status": "paid"})),
         (Method::POST, "/tracking-pass", &nothing),
     ] {
-        let ask = |path: String| other.request(method.clone(), &path).header("X-Request-Id", "same").json(body);
-        let hidden = send(ask(format!("{foreign}{tail}"))).await;
-        let missing = send(ask(format!("{unknown}{tail}"))).await;
+        let hidden = other.send(method.clone(), &format!("{foreign}{tail}"), body).await;
+        let missing = other.send(method, &format!("{unknown}{tail}"), body).await;
         assert_eq!((hidden.problem(), &hidden.body), ((404, "not_found"), &missing.body), "{tail}");
     }
     for shop in ["shop", "nobody"] {

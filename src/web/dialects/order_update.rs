@@ -40,6 +40,7 @@ pub struct UpdateOrderRequest {
     /// A day or an RFC 3339 time.
     estimated_delivery: Option<String>,
     /// Refuse unless the order is at this event.
+    #[schema(minimum = 1)]
     expected_seq: Option<i64>,
 }
 

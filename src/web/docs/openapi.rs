@@ -4,10 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::web::Bytes;
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder, ServerBuilder,
+    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder,
 };
 
 use super::transports;
@@ -86,6 +86,9 @@ pub fn describe() -> OpenApi {
             ResponseBuilder::new().description(description).content("application/problem+json", content).build();
         components.responses.insert(name.to_owned(), RefOr::T(response));
     }
+    for item in document.paths.paths.values_mut() {
+        operations(item).flat_map(|operation| operation.parameters.iter_mut().flatten()).for_each(add_pattern);
+    }
     document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1/")).for_each(|(_, item)| {
         operations(item).for_each(add_shared_replies);
     });
@@ -125,6 +128,25 @@ fn schemes() -> [(&'static str, SecurityScheme); 6] {
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+/// What an order may be called: 1 to 64 characters, none of them a control character, no blank at either end.
+const ORDER_NAME: &str = r"^[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]([^\x00-\x1f\x7f-\x9f]{0,62}[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$";
+
+/// What an idempotency key may be; blanks around it are no part of it, as in every header.
+const IDEMPOTENCY_KEY: &str = r"^[\t -~]{0,127}[!-~][\t -~]{0,127}$";
+
+/// Says what a parameter that many operations have may look like.
+fn add_pattern(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
+    let pattern = match parameter.name.as_str() {
+        "id" if parameter.description.as_deref().is_some_and(|text| text.starts_with("UUID or number")) => ORDER_NAME,
+        "Idempotency-Key" => IDEMPOTENCY_KEY,
+        _ => return,
+    };
+    if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+        schema.pattern = Some(pattern.to_owned());
+    }
 }
 
 fn add_shared_replies(operation: &mut Operation) {

@@ -18,7 +18,7 @@ fn open_socket() {}
         ("since" = Option<i64>, Query, minimum = 0, description = "Replay every event after this number"),
         ("Last-Event-ID" = Option<i64>, Header, description = "As `since`, and wins over it")),
     responses((status = 200, description = "The stream; a comment line every 20 s", body = String, content_type = "text/event-stream"),
-        (status = 404, response = crate::web::api::NotFound),
+        (status = 400, response = crate::web::api::BadRequest), (status = 404, response = crate::web::api::NotFound),
         (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
     security((), ("pass" = [])))]
 fn open_stream() {}
@@ -29,7 +29,7 @@ fn open_stream() {}
         ("since" = Option<i64>, Query, minimum = 0, description = "The newest event known to the caller"),
         ("wait" = Option<u8>, Query, minimum = 0, maximum = 55, description = "Seconds to wait; 25 when left out")),
     responses((status = 200, description = "The order now, and the events after `since`", body = TrackedView),
-        (status = 404, response = crate::web::api::NotFound),
+        (status = 400, response = crate::web::api::BadRequest), (status = 404, response = crate::web::api::NotFound),
         (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
     security((), ("pass" = [])))]
 fn poll_order() {}

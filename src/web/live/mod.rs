@@ -11,7 +11,7 @@ mod sse;
 pub mod transport;
 mod ws;
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::{Data, QueryConfig, ServiceConfig};
 
 use super::methods::endpoint;
 use crate::live::{Live, Worker};
@@ -21,6 +21,7 @@ pub use serve::{ServeSettings, serve};
 /// Starts this thread's worker and adds the routes. Call it where the application is made: once per worker thread.
 pub fn configure(live: &Live, cfg: &mut ServiceConfig) {
     cfg.app_data(Data::new(Worker::start(live)))
+        .app_data(QueryConfig::default().error_handler(|error, _| problem::bad_query(&error)))
         .service(endpoint!("/live/ws" => get: ws::open_socket))
         .service(endpoint!("/live/sse" => get: sse::open_stream))
         .service(endpoint!("/live/poll" => get: poll::poll_order));

@@ -2,6 +2,7 @@
 
 use actix_http::ws::HandshakeError;
 use actix_web::HttpResponse;
+use actix_web::error::{InternalError, QueryPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 use serde_json::json;
@@ -44,6 +45,12 @@ pub(super) fn from_problem(problem: &Problem) -> HttpResponse {
         _ => (StatusCode::FORBIDDEN, "forbidden"),
     };
     answer(status, code, &problem.message)
+}
+
+/// A value of the address is not what it must be.
+pub(super) fn bad_query(error: &QueryPayloadError) -> actix_web::Error {
+    let answer = answer(StatusCode::BAD_REQUEST, "bad_parameter", &error.to_string());
+    InternalError::from_response(error.to_string(), answer).into()
 }
 
 /// The instance is full or stopping; another one, or a moment, helps.

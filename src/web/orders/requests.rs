@@ -77,6 +77,7 @@ impl CreateOrder {
 pub struct ChangeOrder {
     /// Refuse unless the order's newest event has this number.
     #[serde(alias = "expectedSeq")]
+    #[schema(minimum = 1)]
     expected_seq: Option<i64>,
     #[schema(example = "UPS")]
     carrier: Option<String>,
@@ -112,6 +113,7 @@ pub struct SetStatus {
     status: Status,
     /// Refuse unless the order's newest event has this number: nobody else changed it meanwhile.
     #[serde(alias = "expectedSeq")]
+    #[schema(minimum = 1)]
     expected_seq: Option<i64>,
     /// Required for `shipped`, unless the order has one.
     #[schema(example = "FedEx")]

@@ -125,7 +125,7 @@ impl Browser {
 
     /// What breaks the accessibility rules of axe-core on the page as it is now.
     pub async fn accessibility_faults(&self) -> Vec<String> {
-        let path = tools().join("axe.js");
+        let path = super::tools().join("axe.js");
         let axe = std::fs::read_to_string(&path);
         let axe =
             axe.unwrap_or_else(|_| panic!("{} is missing: run tests/run, which fetches axe-core", path.display()));
@@ -147,10 +147,4 @@ impl Browser {
     pub async fn close(self) {
         self.driver.clone().quit().await.expect("the window closes");
     }
-}
-
-/// Where `tests/run` puts what is no Debian package.
-fn tools() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools");
-    std::env::var_os("ORDERCAST_TOOLS").map_or(own, PathBuf::from)
 }

@@ -15,3 +15,9 @@ mod test_app;
 pub mod watcher;
 
 pub use test_app::{Stack, TestApp};
+
+/// Where `tests/run` puts what is no Debian package.
+pub fn tools() -> std::path::PathBuf {
+    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools");
+    std::env::var_os("ORDERCAST_TOOLS").map_or(own, std::path::PathBuf::from)
+}
