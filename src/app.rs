@@ -108,7 +108,8 @@ impl App {
         let server = serve(factory, self.listener, &settings).map_err(Error::internal)?;
         let handle = server.handle();
         let stopping = CancellationToken::new();
-        let work = background::start(self.worker, self.parts.idempotency.clone(), &stopping);
+        let work =
+            background::start(self.worker, self.parts.idempotency.clone(), self.parts.sessions.clone(), &stopping);
         let live = self.parts.live.clone();
         tokio::spawn(async move {
             stop.await;

@@ -43,6 +43,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::token::Token,
     },
+    /// Make people who run the platform, and give anybody a way back in
+    Admin {
+        #[command(subcommand)]
+        command: commands::admin::Admin,
+    },
     /// Print a new key for ORDERCAST_SECRET_KEY
     Keygen,
 }
@@ -73,6 +78,7 @@ async fn run(cli: Cli) -> Result<()> {
         }
         Command::Migrate { config } => Db::open(&config.load()?)?.migrate().await,
         Command::Token { command } => command.run().await,
+        Command::Admin { command } => command.run().await,
         Command::Keygen => {
             println!("{}", Keys::generate().expose());
             Ok(())

@@ -10,24 +10,28 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::Sessions;
 use crate::idempotency::Idempotency;
 pub use jobs::Worker;
 
 /// How often the queue is looked at when nothing wakes it.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often replies whose day is over are cleared away.
+/// How often kept replies and sign-ins whose time is over are cleared away.
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// Starts the tasks; they end soon after `stop`, each after the piece of work it is at.
-pub fn start(worker: Worker, replies: Idempotency, stop: &CancellationToken) -> TaskTracker {
+pub fn start(worker: Worker, replies: Idempotency, sessions: Sessions, stop: &CancellationToken) -> TaskTracker {
     let tasks = TaskTracker::new();
     tasks.spawn(every(LOOK, stop.clone(), move || {
         let worker = worker.clone();
         async move { worker.run_due().await.map(drop) }
     }));
     tasks.spawn(every(SWEEP, stop.clone(), move || {
-        let replies = replies.clone();
-        async move { replies.sweep().await.map(drop) }
+        let (replies, sessions) = (replies.clone(), sessions.clone());
+        async move {
+            replies.sweep().await?;
+            sessions.sweep().await.map(drop)
+        }
     }));
     tasks.close();
     tasks

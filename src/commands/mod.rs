@@ -1,5 +1,6 @@
 //! Commands of an operator, one file each.
 
+pub mod admin;
 pub mod demo;
 pub mod token;
 

@@ -9,7 +9,7 @@ use utoipa::ToResponse;
 use super::error::ProblemView;
 use super::idempotency::carry_out_once;
 use super::methods::endpoint;
-use super::{carriers, kyc, orders, tokens, track};
+use super::{accounts, carriers, kyc, orders, tokens, track};
 
 /// One endpoint: method, path, operation id.
 pub type Endpoint = (&'static str, &'static str, &'static str);
@@ -56,6 +56,26 @@ routes! {
     "/api/v1/admin/kyc/{id}/documents/{document}" => { get: kyc::review.get_kyc_document };
     "/api/v1/admin/kyc/{id}/approve" => { post: kyc::review.approve_kyc };
     "/api/v1/admin/kyc/{id}/reject" => { post: kyc::review.reject_kyc };
+    "/api/v1/users/auth/register" => { post: accounts::sign_up.register };
+    "/api/v1/users/verify-otp" => { post: accounts::sign_up.verify_otp };
+    "/api/v1/users/request-otp" => { post: accounts::sign_up.request_otp };
+    "/api/v1/users/auth/login" => { post: accounts::sign_in.log_in };
+    "/api/v1/users/auth/logout" => { post: accounts::sign_in.log_out };
+    "/api/v1/users/auth/refresh" => { post: accounts::sign_in.refresh_tokens };
+    "/api/v1/users/auth/password/forgot" => { post: accounts::passwords.forgot_password };
+    "/api/v1/users/auth/password/reset" => { post: accounts::passwords.reset_password };
+    "/api/v1/users/auth/password/change" => { post: accounts::passwords.change_password };
+    "/api/v1/users/me" => { get: accounts::me.get_me, patch: accounts::me.change_me };
+    "/api/v1/users/me/sessions" => { get: accounts::me.list_sessions };
+    "/api/v1/users/me/sessions/{id}" => { delete: accounts::me.end_session };
+    "/api/v1/company/people" => { get: accounts::people.list_colleagues, post: accounts::people.invite_colleague };
+    "/api/v1/company/people/{id}" => { patch: accounts::people.change_colleague, delete: accounts::people.remove_colleague };
+    "/api/v1/company/people/{id}/invitation" => { post: accounts::people.invite_colleague_again };
+    "/api/v1/admin/companies" => { get: accounts::admin.list_companies };
+    "/api/v1/admin/companies/{id}/suspend" => { post: accounts::admin.suspend_company };
+    "/api/v1/admin/companies/{id}/restore" => { post: accounts::admin.restore_company };
+    "/api/v1/admin/people" => { get: accounts::admin.list_people, post: accounts::admin.invite_staff };
+    "/api/v1/admin/people/{id}" => { patch: accounts::admin.change_person };
     "/api/v1/tokens" => { get: tokens.list_tokens, post: tokens.generate_token };
     "/api/v1/tokens/{name}" => { delete: tokens.revoke_token };
 }

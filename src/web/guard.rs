@@ -21,7 +21,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseErro
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::auth::credential;
+use super::auth::{cookies, credential};
 use super::client::{Proxies, counted_as};
 use super::error::{PROBLEM_TYPE, PlainError, Problem, ProblemView};
 use super::methods::{Bodiless, read_head_as_get};
@@ -169,7 +169,7 @@ pub async fn watch<B: MessageBody + 'static>(
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let client = guard.client(&request);
     request.extensions_mut().insert(ClientAddress(client));
-    let token = if is_tokened(request.path()) { credential(request.request()) } else { None };
+    let token = if is_tokened(request.path()) { counted_credential(request.request()) } else { None };
     let allowance = guard.admit(&request, client, token.as_ref());
     let span = telemetry::request_span(id.to_str().unwrap_or_default(), method, request.path());
     let mut response = match allowance.filter(|allowance| !allowance.allowed) {
@@ -275,11 +275,23 @@ fn is_free(path: &str) -> bool {
         || matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
+/// Where someone could try out passwords and codes, or make us write letters.
+const GUESSES: [&str; 7] = [
+    "/api/v1/users/auth/register",
+    "/api/v1/users/verify-otp",
+    "/api/v1/users/request-otp",
+    "/api/v1/users/auth/login",
+    "/api/v1/users/auth/password/forgot",
+    "/api/v1/users/auth/password/reset",
+    "/api/v1/users/kyc/token",
+];
+
 /// Where someone could try out numbers, addresses or passwords.
 fn is_guess(method: &Method, path: &str) -> bool {
     let path = path.trim_end_matches('/');
     method == Method::POST
         && (matches!(path, "/track" | "/api/v1/track/lookup" | "/login")
+            || GUESSES.contains(&path)
             || path.starts_with("/setup/")
             || (path.starts_with("/track/") && path.ends_with("/renew")))
 }
@@ -294,6 +306,11 @@ fn is_live(path: &str) -> bool {
 /// address.
 fn is_tokened(path: &str) -> bool {
     path.starts_with("/api/") && !["/api/v1/track", "/api/v1/docs"].iter().any(|open| path.starts_with(open))
+}
+
+/// What a caller is counted by: its token, or the browser's own.
+fn counted_credential(request: &HttpRequest) -> Option<Secret> {
+    credential(request).or_else(|| cookies::access_token(request))
 }
 
 /// 429 in the words and the shape of whoever asks.

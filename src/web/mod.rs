@@ -2,6 +2,7 @@
 //!
 //! What is here: extractors, shapes of requests and replies, status codes. What is not: rules; a handler calls one verb.
 
+pub mod accounts;
 pub mod api;
 pub mod auth;
 pub mod body;

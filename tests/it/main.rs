@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod app;
 mod browser;
 mod bulk;

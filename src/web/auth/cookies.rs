@@ -5,9 +5,9 @@
 //! also says that the request comes from a page of ours.
 
 use actix_web::cookie::{Cookie, SameSite, time};
-use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::http::header::{HOST, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use actix_web::web::Data;
-use actix_web::{HttpMessage as _, HttpRequest};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use jiff::Timestamp;
 
 use crate::accounts::sessions::Pair;
@@ -31,6 +31,15 @@ pub fn signed_in(pair: &Pair, home: &PublicUrl, now: Timestamp) -> [Cookie<'stat
         blank(name, value.expose().to_owned(), home).max_age(age).finish()
     };
     [cookie(SESSION, &pair.refresh, pair.refresh_until), cookie(ACCESS, &pair.access, pair.access_until)]
+}
+
+/// Sends cookies with a reply that is finished already.
+pub fn give(reply: &mut HttpResponse, cookies: &[Cookie<'static>]) {
+    for cookie in cookies {
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            reply.headers_mut().append(SET_COOKIE, value);
+        }
+    }
 }
 
 /// What takes both away.

@@ -12,6 +12,12 @@ use crate::base::id::CompanyId;
 use crate::base::{Actor, Error, Result, Secret};
 use crate::web::error::Problem;
 
+/// A person who has signed in, be it only to hand in papers: for what concerns nobody but the person.
+pub struct AnySignIn {
+    /// The sign-in and whose it is.
+    pub login: Login,
+}
+
 /// A person who has signed in and may do what the role allows.
 pub struct SignedIn {
     /// The sign-in and whose it is.
@@ -106,6 +112,8 @@ macro_rules! extractor {
         }
     };
 }
+
+extractor!(AnySignIn, |request| async { Ok(Self { login: login_of(&request).await? }) });
 
 extractor!(SignedIn, |request| async { Ok(Self { login: full(&request).await? }) });
 

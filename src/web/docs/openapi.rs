@@ -44,6 +44,8 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Live", description = "Updates as they happen"),
         (name = "Carriers", description = "Advice about tracking numbers"),
         (name = "KYC", description = "A company hands in its papers; staff decide"),
+        (name = "Accounts", description = "People: signing up and in, profiles, colleagues (reference/001 and what stands beside it)"),
+        (name = "Platform", description = "For those who run the platform"),
         (name = "Tokens", description = "API tokens and what they may do"),
         (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),
         (name = "Health", description = "For operators"),
@@ -105,15 +107,23 @@ const SHARED: [(&str, &str); 6] = [
     ("Unavailable", "`unavailable`: nothing was changed; try again after `Retry-After` seconds."),
 ];
 
-fn schemes() -> [(&'static str, SecurityScheme); 6] {
+fn schemes() -> [(&'static str, SecurityScheme); 7] {
     let http = |description: String| {
         SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build())
     };
     let scopes = Scope::ALL.map(|(_, code, meaning)| format!("- `{code}`: {meaning}")).join("\n");
     [
         ("bearer", http(format!("An API token. Scopes:\n{scopes}"))),
-        ("person", http("The access token of a person who has signed in.".into())),
+        ("person", http("A person's access token: `access` of a login.".into())),
         ("onboarding", http("The access token of a person whose company waits for approval.".into())),
+        (
+            "cookie",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+                "oc_access",
+                "A browser that has signed in. Requests that change something count only when `Origin` or \
+                 `Sec-Fetch-Site` says that they come from a page of this site.",
+            ))),
+        ),
         ("pass", http("A customer's tracking pass.".into())),
         ("api_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")))),
         (

@@ -10,9 +10,13 @@ use super::form::{self, Field};
 use super::handlers::Wish;
 use super::shell::{Head, reply_private, shell};
 use super::{Frame, Pages, trouble};
-use crate::accounts::Admins;
+use crate::accounts::sessions::Kind;
+use crate::accounts::{Admins, Sessions};
 use crate::base::error::Invalid;
-use crate::base::{Error, Secret};
+use crate::base::{Clock, Error, Secret};
+use crate::web::PublicUrl;
+use crate::web::accounts::user_agent;
+use crate::web::auth::cookies;
 
 /// What the form sends.
 #[derive(Default, Deserialize)]
@@ -49,8 +53,8 @@ pub(super) async fn get_setup(
 
 /// `POST /setup/{link}`
 pub(super) async fn set_up_admin(
-    pages: Data<Pages>,
-    admins: Data<Admins>,
+    (pages, admins, sessions): (Data<Pages>, Data<Admins>, Data<Sessions>),
+    (home, clock): (Data<PublicUrl>, Data<Clock>),
     req: HttpRequest,
     link: Path<String>,
     form: Result<Form<SetUp>, actix_web::Error>,
@@ -58,7 +62,15 @@ pub(super) async fn set_up_admin(
     let (wish, sent) = (Wish::of(&req), form.map(Form::into_inner).unwrap_or_default());
     let link = Secret::new(link.into_inner());
     match admins.set_up(&link, &sent.email, &sent.name, Secret::new(sent.password.clone())).await {
-        Ok(_) => reply(&pages, StatusCode::CREATED, &Stage::Done, &wish),
+        Ok(admin) => {
+            let mut done = reply(&pages, StatusCode::CREATED, &Stage::Done, &wish);
+            // The admin is made either way, and can sign in by hand.
+            match sessions.open(admin.id, Kind::Full, user_agent(&req)).await {
+                Ok(opened) => cookies::give(&mut done, &cookies::signed_in(&opened.pair, &home, clock.now())),
+                Err(error) => tracing::warn!(%error, "the new admin could not be signed in"),
+            }
+            done
+        }
         Err(Error::Invalid(invalid)) => reply(&pages, StatusCode::BAD_REQUEST, &Stage::Again(&sent, &invalid), &wish),
         Err(error) => refuse(&pages, &req, error, &wish),
     }
