@@ -44,7 +44,7 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Live", description = "Updates as they happen"),
         (name = "Carriers", description = "Advice about tracking numbers"),
         (name = "KYC", description = "A company hands in its papers; staff decide"),
-        (name = "Accounts", description = "People: signing up and in, profiles, colleagues (reference/001 and what stands beside it)"),
+        (name = "Accounts", description = "People: signing up and in, profiles, colleagues"),
         (name = "Platform", description = "For those who run the platform"),
         (name = "Tokens", description = "API tokens and what they may do"),
         (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),
