@@ -33,6 +33,7 @@ pub mod jobs;
 pub mod idempotency;
 pub mod accounts;
 pub mod orders;
+pub mod webhooks;
 pub mod notify;
 pub mod live;
 pub mod background;

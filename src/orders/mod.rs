@@ -8,6 +8,7 @@
 pub mod advance;
 pub mod commit;
 pub mod customer_view;
+pub mod customers;
 pub mod details;
 pub mod intake;
 mod ledger;
@@ -21,6 +22,7 @@ pub mod tracking;
 
 pub use advance::{Advanced, Change};
 pub use commit::{Announce, Orders, Reach};
+pub use customers::Customers;
 pub use details::Details;
 pub use intake::NewOrder;
 pub use model::{Customer, Estimate, Event, EventBody, Item, Order, OrderRef};

@@ -138,7 +138,7 @@ CREATE INDEX kyc_submissions_by_state ON kyc_submissions (state, submitted_at, i
 CREATE INDEX kyc_submissions_by_company ON kyc_submissions (company_id, submitted_at);
 CREATE INDEX kyc_documents_by_submission ON kyc_documents (submission_id);
 CREATE INDEX webhook_secrets_by_company ON webhook_secrets (company_id, source, created_at);
-CREATE INDEX inbox_by_company ON inbox (company_id, id);
+CREATE INDEX inbox_by_company ON inbox (company_id, received_at, id);
 CREATE INDEX inbox_by_age ON inbox (received_at);
 CREATE INDEX inbox_by_subject ON inbox (company_id, source, subject);
 CREATE INDEX inbox_by_verdict ON inbox (verdict, received_at);

@@ -87,6 +87,19 @@ impl Timeline {
         found.map(|(order, _)| order).filter(|order| policy::may_touch(actor, order)).ok_or(Error::NotFound("Order"))
     }
 
+    /// The company's order that its own system calls so, or people do; the system's word goes first.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn find_named(
+        &self,
+        company: CompanyId,
+        number: Option<String>,
+        external_id: Option<String>,
+    ) -> Result<Option<Order>> {
+        self.db.read(move |conn| Box::pin(store::find_named(conn, company, number, external_id))).await
+    }
+
     /// What a customer sees of an order, and at which position.
     ///
     /// # Errors

@@ -35,6 +35,24 @@ pub(super) async fn find_by_number(conn: &mut Conn, number: &str, company: Optio
     })?)
 }
 
+/// The order of a company with this external id or, failing that, with this number.
+pub(super) async fn find_named(
+    conn: &mut Conn,
+    company: CompanyId,
+    number: Option<String>,
+    external_id: Option<String>,
+) -> Result<Option<Order>> {
+    let own = || orders::table.filter(orders::company_id.eq(company)).select(orders::all_columns);
+    if let Some(external_id) = external_id {
+        let found = find!(&mut *conn, OrderRow, own().filter(orders::external_id.eq(external_id)))?;
+        if let Some(row) = found {
+            return Ok(Some(row.try_into()?));
+        }
+    }
+    let Some(number) = number else { return Ok(None) };
+    find!(conn, OrderRow, own().filter(orders::number.eq(number)))?.map(Order::try_from).transpose()
+}
+
 type EventColumns = (OrderId, CompanyId, String, EventId, i64, String);
 
 /// What an [`Event`] is read from.
