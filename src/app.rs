@@ -29,6 +29,7 @@ use crate::web::guard::{self, Guard, Limits};
 use crate::web::live::{ServeSettings, serve};
 use crate::web::pages::Pages;
 use crate::web::{Parts, PublicUrl};
+use crate::webhooks::Webhooks;
 
 /// A built instance: its tables are up to date, its address is taken, nothing is served yet.
 pub struct App {
@@ -108,8 +109,13 @@ impl App {
         let server = serve(factory, self.listener, &settings).map_err(Error::internal)?;
         let handle = server.handle();
         let stopping = CancellationToken::new();
-        let work =
-            background::start(self.worker, self.parts.idempotency.clone(), self.parts.sessions.clone(), &stopping);
+        let work = background::start(
+            self.worker,
+            self.parts.idempotency.clone(),
+            self.parts.sessions.clone(),
+            self.parts.webhooks.clone(),
+            &stopping,
+        );
         let live = self.parts.live.clone();
         tokio::spawn(async move {
             stop.await;
@@ -239,6 +245,8 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         db.runtime(),
     );
     let metrics = Metrics::new();
+    let (group, room) = (config.commit_group, config.commit_queue);
+    let orders = Orders::start(db.clone(), clock.clone(), announce(live.clone()), metrics.clone(), group, room);
     let webhook_secrets = WebhookSecrets::new(db.clone(), clock.clone(), keys.clone());
     Ok(Parts {
         guard: guard(config, clock.clone(), &home, metrics.clone())?,
@@ -246,21 +254,22 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         kyc: Kyc::new(db.clone(), clock.clone(), keys, webhook_secrets.clone(), kyc_limits(config)),
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
+        webhooks: Webhooks::new(
+            db.clone(),
+            clock.clone(),
+            webhook_secrets.clone(),
+            orders.clone(),
+            timeline.clone(),
+            config.inbox_days,
+        ),
         webhook_secrets,
         people: People::new(db.clone(), clock.clone(), codes.clone(), passwords.clone()),
         codes,
         passwords,
         sessions,
         timeline,
-        orders: Orders::start(
-            db.clone(),
-            clock.clone(),
-            announce(live.clone()),
-            metrics.clone(),
-            config.commit_group,
-            config.commit_queue,
-        ),
         live,
+        orders,
         metrics,
         passes,
         jobs: Jobs::new(db.clone(), clock.clone()),

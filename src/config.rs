@@ -111,6 +111,9 @@ pub struct Config {
     /// Passwords checked at once; each takes 19 MiB for a moment
     #[arg(long, env = "ORDERCAST_PASSWORDS_AT_ONCE", default_value_t = 4)]
     pub passwords_at_once: usize,
+    /// Days the bodies of received webhooks are kept; 0 keeps them
+    #[arg(long, env = "ORDERCAST_INBOX_DAYS", default_value_t = 90)]
+    pub inbox_days: u32,
     /// What is logged, as `info` or `ordercast=debug,info`
     #[arg(long, env = "ORDERCAST_LOG", default_value = "info")]
     pub log: String,

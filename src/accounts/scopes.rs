@@ -25,7 +25,7 @@ impl Scope {
         (Self::OrdersWrite, "orders:write", "Create orders and change their details"),
         (Self::OrdersUpdateStatus, "orders:update_status", "Move orders from status to status"),
         (Self::CouriersCheck, "couriers:check", "Ask couriers for news"),
-        (Self::WebhooksManage, "webhooks:manage", "Manage outbound webhooks"),
+        (Self::WebhooksManage, "webhooks:manage", "Manage webhooks: secrets, the inbox, status words"),
         (Self::AuditRead, "audit:read", "Read the audit trail"),
         (Self::Admin, "admin", "Everything, including overriding the order of statuses"),
     ];

@@ -12,15 +12,24 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Sessions;
 use crate::idempotency::Idempotency;
+use crate::webhooks::Webhooks;
 pub use jobs::Worker;
 
 /// How often the queue is looked at when nothing wakes it.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often kept replies and sign-ins whose time is over are cleared away.
+/// How often webhooks are looked for that a crash left without a verdict.
+const HEAL: Duration = Duration::from_secs(10);
+/// How often is cleared away what is over: kept replies, sign-ins, webhooks.
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// Starts the tasks; they end soon after `stop`, each after the piece of work it is at.
-pub fn start(worker: Worker, replies: Idempotency, sessions: Sessions, stop: &CancellationToken) -> TaskTracker {
+pub fn start(
+    worker: Worker,
+    replies: Idempotency,
+    sessions: Sessions,
+    webhooks: Webhooks,
+    stop: &CancellationToken,
+) -> TaskTracker {
     let tasks = TaskTracker::new();
     tasks.spawn(every(LOOK, stop.clone(), move || {
         let worker = worker.clone();
@@ -32,6 +41,15 @@ pub fn start(worker: Worker, replies: Idempotency, sessions: Sessions, stop: &Ca
             replies.sweep().await?;
             sessions.sweep().await.map(drop)
         }
+    }));
+    let kept = webhooks.clone();
+    tasks.spawn(every(HEAL, stop.clone(), move || {
+        let webhooks = webhooks.clone();
+        async move { webhooks.heal().await.map(drop) }
+    }));
+    tasks.spawn(every(SWEEP, stop.clone(), move || {
+        let kept = kept.clone();
+        async move { kept.sweep().await.map(drop) }
     }));
     tasks.close();
     tasks

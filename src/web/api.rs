@@ -6,10 +6,11 @@
 use actix_web::web::ServiceConfig;
 use utoipa::ToResponse;
 
+use super::dialects::my_order_fellow;
 use super::error::ProblemView;
 use super::idempotency::carry_out_once;
 use super::methods::endpoint;
-use super::{accounts, carriers, kyc, orders, tokens, track};
+use super::{accounts, carriers, kyc, orders, tokens, track, webhooks};
 
 /// One endpoint: method, path, operation id.
 pub type Endpoint = (&'static str, &'static str, &'static str);
@@ -78,6 +79,21 @@ routes! {
     "/api/v1/admin/people/{id}" => { patch: accounts::admin.change_person };
     "/api/v1/tokens" => { get: tokens.list_tokens, post: tokens.generate_token };
     "/api/v1/tokens/{name}" => { delete: tokens.revoke_token };
+    "/api/v1/webhook" => { post: webhooks.receive_webhook };
+    "/api/v1/webhook/shopify/{company}" => { post: webhooks.receive_shopify_webhook };
+    "/api/v1/webhook/woocommerce/{company}" => { post: webhooks.receive_woocommerce_webhook };
+    "/api/v1/webhook/{company}" => { post: webhooks.receive_company_webhook };
+    "/api/v1/orderreceptions" => { get: my_order_fellow.list_order_receptions };
+    "/api/v1/orderreceptions/{id}" => { get: my_order_fellow.get_order_reception };
+    "/api/v1/company/webhook-secrets" => { get: webhooks::secrets.list_webhook_secrets, post: webhooks::secrets.create_webhook_secret };
+    "/api/v1/company/webhook-secrets/rotate" => { post: webhooks::secrets.rotate_webhook_secret };
+    "/api/v1/company/webhook-secrets/{id}" => { delete: webhooks::secrets.revoke_webhook_secret };
+    "/api/v1/inbound-statuses" => { get: webhooks::statuses.list_inbound_statuses, put: webhooks::statuses.set_inbound_status, delete: webhooks::statuses.delete_inbound_status };
+    "/api/v1/inbox" => { get: webhooks::inbox.list_inbox };
+    "/api/v1/inbox/rerun" => { post: webhooks::inbox.rerun_inbox };
+    "/api/v1/inbox/{id}" => { get: webhooks::inbox.get_inbox_entry };
+    "/api/v1/inbox/{id}/rerun" => { post: webhooks::inbox.rerun_inbox_entry };
+    "/api/v1/customers/{id}/personal-data" => { delete: webhooks::customers.forget_customer };
 }
 
 macro_rules! responses {

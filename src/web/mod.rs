@@ -25,6 +25,7 @@ pub mod query;
 pub mod rate;
 pub mod tokens;
 pub mod track;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ use crate::live::Live;
 use crate::notify::Preferences;
 use crate::orders::{Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
+use crate::webhooks::Webhooks;
 use body::BodyLimit;
 use guard::Guard;
 use methods::endpoint;
@@ -61,6 +63,7 @@ pub struct Parts {
     pub webhook_secrets: WebhookSecrets,
     pub people: People,
     pub codes: Codes,
+    pub webhooks: Webhooks,
     pub passwords: Passwords,
     pub sessions: Sessions,
     pub timeline: Timeline,
@@ -85,6 +88,8 @@ impl Parts {
             .app_data(Data::new(self.companies.clone()))
             .app_data(Data::new(self.tokens.clone()))
             .app_data(Data::new(self.webhook_secrets.clone()))
+            .app_data(Data::new(self.webhooks.clone()))
+            .app_data(Data::new(self.webhooks.customers().clone()))
             .app_data(Data::new(self.sessions.clone()))
             .app_data(Data::new(self.people.clone()))
             .app_data(Data::new(self.timeline.clone()))

@@ -32,6 +32,8 @@ pub(super) struct Made {
     pub order: Option<Order>,
     /// Why nothing was made of it.
     pub refusal: Option<Error>,
+    /// Whether the order is new.
+    pub is_new: bool,
     status: Resolved,
     notes: Vec<&'static str>,
 }
@@ -62,7 +64,14 @@ fn usual(source: Source) -> fn(&str) -> Option<Status> {
 
 impl Made {
     fn new(verdict: Verdict, order: Option<Order>) -> Self {
-        Self { verdict, order, refusal: None, status: Resolved::default(), notes: Vec::new() }
+        Self {
+            verdict,
+            order,
+            refusal: None,
+            is_new: verdict == Verdict::Created,
+            status: Resolved::default(),
+            notes: Vec::new(),
+        }
     }
 
     fn refused(verdict: Verdict, error: Error) -> Self {

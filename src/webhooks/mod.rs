@@ -92,8 +92,8 @@ pub struct Received {
     pub id: InboxId,
     /// What was made of it.
     pub verdict: Verdict,
-    /// Whether it had come before.
-    pub is_repeat: bool,
+    /// Whether it made a new order, just now.
+    pub is_new: bool,
     /// The order as it stands now.
     pub order: Option<Order>,
     /// Why nothing was made of it.
@@ -154,14 +154,13 @@ impl Webhooks {
         let new = self.entry_of(company, delivery, reading.as_ref().ok());
         let (entry, is_new) = self.inbound.inbox.keep(new).await?;
         if is_new || entry.verdict.is_open() {
-            let received = self.run(&entry, reading, entry.runs > 0).await?;
-            return Ok(Received { is_repeat: !is_new, ..received });
+            return self.run(&entry, reading, entry.runs > 0).await;
         }
-        let order = match (entry.order, &reading) {
-            (Some(id), _) => self.order(company, id).await?,
-            (None, _) => None,
+        let order = match entry.order {
+            Some(id) => self.order(company, id).await?,
+            None => None,
         };
-        Ok(Received { id: entry.id, verdict: entry.verdict, is_repeat: true, order, refusal: None })
+        Ok(Received { id: entry.id, verdict: entry.verdict, is_new: false, order, refusal: None })
     }
 
     /// Makes anew of a kept body what can be made of it now; of a company's, or of any.
@@ -177,8 +176,7 @@ impl Webhooks {
             ));
         }
         let reading = read(entry.source, entry.topic.as_deref(), &body);
-        let received = self.run(&entry, reading, true).await?;
-        Ok(Received { is_repeat: true, ..received })
+        self.run(&entry, reading, true).await
     }
 
     /// Runs the bodies that the filter means again, in the order they came: at most [`RERUN_AT_ONCE`]. Returns their
@@ -263,7 +261,7 @@ impl Webhooks {
             Some(Reading::News(news)) => Some(news),
             _ => None,
         };
-        let subject = news.and_then(|news| news.subject.clone()).and_then(|subject| customers::contact(&subject));
+        let subject = news.and_then(|news| news.subject.clone()).filter(|subject| is_storable(subject));
         let (key, earlier_key) = key(&delivery, news.map(Box::as_ref), self.clock.now());
         NewEntry {
             company,
@@ -308,7 +306,7 @@ impl Webhooks {
             // The order may have come between our look and our booking, and have found nobody waiting.
             return Box::pin(self.rerun(None, entry.id)).await;
         }
-        Ok(Received { id: entry.id, verdict: made.verdict, is_repeat: false, order, refusal: made.refusal })
+        Ok(Received { id: entry.id, verdict: made.verdict, is_new: made.is_new, order, refusal: made.refusal })
     }
 
     /// Runs what waited for an order.
@@ -326,6 +324,11 @@ impl Webhooks {
             found => found.map(Some),
         }
     }
+}
+
+/// Texts that go into columns of their own: no control characters, not endless.
+fn is_storable(text: &str) -> bool {
+    text.len() <= 512 && !text.chars().any(char::is_control)
 }
 
 fn is_proven(delivery: &Delivery, secret: &Secret, now: Timestamp) -> bool {

@@ -123,6 +123,41 @@ pub fn clip(text: Option<&str>, most: usize) -> Option<String> {
     (!clipped.is_empty()).then(|| clipped.to_owned())
 }
 
+/// A text that was written for a web page, as people read it: the entities that names of goods hold are undone.
+#[must_use]
+pub fn unescaped(text: &str) -> String {
+    const NAMED: [(&str, char); 9] = [
+        ("amp", '&'),
+        ("lt", '<'),
+        ("gt", '>'),
+        ("quot", '"'),
+        ("apos", '\''),
+        ("nbsp", ' '),
+        ("ndash", '\u{2013}'),
+        ("mdash", '\u{2014}'),
+        ("times", '\u{d7}'),
+    ];
+    let letter = |entity: &str| match entity.strip_prefix('#') {
+        Some(number) => char::from_u32(number.parse().ok()?),
+        None => NAMED.iter().find(|(name, _)| *name == entity).map(|(_, letter)| *letter),
+    };
+    let mut parts = text.split('&');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(';').and_then(|(entity, rest)| Some((letter(entity)?, rest))) {
+            Some((letter, rest)) => {
+                plain.push(letter);
+                plain.push_str(rest);
+            }
+            None => {
+                plain.push('&');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
 /// [`clip`] of a [`Text`].
 #[must_use]
 pub fn clip_text(text: Option<&Text>, most: usize) -> Option<String> {
@@ -205,6 +240,7 @@ mod tests {
         assert_eq!(clip(Some("  a\u{0}b\tc  "), 10).as_deref(), Some("a b c"));
         assert_eq!(clip(Some("abcdef"), 3).as_deref(), Some("abc"));
         assert_eq!(clip(Some(" \u{0} "), 3), None);
+        assert_eq!(unescaped("Tea &amp; &#8211; &ndash; co &c. &x; &"), "Tea & \u{2013} \u{2013} co &c. &x; &");
         assert_eq!(email(Some(" a@b.example ")).as_deref(), Some("a@b.example"));
         assert_eq!(email(Some("nobody")), None);
         assert_eq!(web_address(Some("javascript:alert(1)")), None);

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::news::{
-    News, Reading, Text, clip, clip_text, email, joined, money, or_empty, parse, summary, time, web_address,
+    News, Reading, Text, clip, clip_text, email, joined, money, or_empty, parse, summary, time, unescaped, web_address,
 };
 use crate::base::{Money, Result};
 use crate::orders::{Change, Customer, Details, Item, Status};
@@ -207,6 +207,7 @@ impl Line {
         let qty = self.quantity.and_then(|qty| u32::try_from(qty).ok()).filter(|qty| *qty > 0)?;
         let unit_price: Option<Money> = money(self.price.as_ref(), currency);
         let image_url = web_address(self.image.as_ref().and_then(|image| image.src.as_deref()));
-        Some(Item { name: clip(self.name.as_deref(), 300)?, qty, unit_price, image_url })
+        let name = clip(self.name.as_deref().map(unescaped).as_deref(), 300)?;
+        Some(Item { name, qty, unit_price, image_url })
     }
 }

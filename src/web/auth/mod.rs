@@ -49,6 +49,8 @@ needs! {
     UpdateOrder: [OrdersRead, OrdersWrite, OrdersUpdateStatus];
     /// Reading the audit trail.
     ReadAudit: [AuditRead];
+    /// What systems send in: secrets, inbox, status words.
+    ManageWebhooks: [WebhooksManage];
     /// Running the platform.
     Administer: [Admin];
 }
@@ -100,8 +102,9 @@ impl Who {
     }
 }
 
-/// What a vendor may do with the orders of its own company.
-const VENDORS_MAY: [Scope; 3] = [Scope::OrdersRead, Scope::OrdersWrite, Scope::OrdersUpdateStatus];
+/// What a vendor may do with the orders and webhooks of its own company.
+const VENDORS_MAY: [Scope; 4] =
+    [Scope::OrdersRead, Scope::OrdersWrite, Scope::OrdersUpdateStatus, Scope::WebhooksManage];
 
 /// Whose the credential of a request is.
 ///

@@ -48,6 +48,8 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Platform", description = "For those who run the platform"),
         (name = "Tokens", description = "API tokens and what they may do"),
         (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),
+        (name = "Order reception", description = "Orders as a flat list, with their customers"),
+        (name = "Webhooks received", description = "What merchants' systems send in: reception, secrets, inbox, status words"),
         (name = "Health", description = "For operators"),
     )
 )]
@@ -107,7 +109,7 @@ const SHARED: [(&str, &str); 6] = [
     ("Unavailable", "`unavailable`: nothing was changed; try again after `Retry-After` seconds."),
 ];
 
-fn schemes() -> [(&'static str, SecurityScheme); 7] {
+fn schemes() -> [(&'static str, SecurityScheme); 10] {
     let http = |description: String| {
         SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build())
     };
@@ -126,6 +128,9 @@ fn schemes() -> [(&'static str, SecurityScheme); 7] {
         ),
         ("pass", http("A customer's tracking pass.".into())),
         ("api_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")))),
+        ("webhook", signature("X-Webhook-Signature", "The company's webhook secret, or an HMAC made with it.")),
+        ("shopify", signature("X-Shopify-Hmac-Sha256", "Made by Shopify.")),
+        ("woocommerce", signature("X-WC-Webhook-Signature", "Made by WooCommerce.")),
         (
             "query_token",
             SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description(
@@ -134,6 +139,10 @@ fn schemes() -> [(&'static str, SecurityScheme); 7] {
             ))),
         ),
     ]
+}
+
+fn signature(header: &str, meaning: &str) -> SecurityScheme {
+    SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(header, meaning)))
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -49,7 +49,11 @@ pub async fn list_orders(
     Ok(reply.json(OrderPageView { data: page.data.into_iter().map(OrderView::from).collect(), next }))
 }
 
-fn filter(query: &Query) -> Result<Filter> {
+/// What a query asks for.
+///
+/// # Errors
+/// `Invalid` that names the parameter.
+pub(in crate::web) fn filter(query: &Query) -> Result<Filter> {
     let status = |text: &str| {
         text.parse::<Status>()
             .map_err(|unknown| Error::invalid_field("status", "unknown_status", format!("{text:?}: {unknown}")))

@@ -7,6 +7,7 @@ pub mod caller;
 pub mod folder;
 pub mod guarded;
 pub mod instance;
+pub mod merchant;
 pub mod people;
 pub mod post_office;
 pub mod postgres;
