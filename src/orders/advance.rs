@@ -89,8 +89,7 @@ pub(super) fn decide(order: &Order, actor: &Actor, change: &Change, now: Timesta
     if !policy::may_touch(actor, order) {
         return Err(Error::NotFound("Order"));
     }
-    change.check_texts()?;
-    change.details.as_ref().map_or(Ok(()), |details| details.check())?;
+    change.check()?;
     check_position(order, change)?;
     let is_override = match judge_status(order, actor, change)? {
         Some(Move::Go { is_override }) => is_override,
@@ -154,7 +153,12 @@ fn required(is_missing: bool, field: &'static str, status: Status) -> Result<()>
 }
 
 impl Change {
-    fn check_texts(&self) -> Result<()> {
+    /// Checks every field by itself, whatever the order.
+    ///
+    /// # Errors
+    /// `Invalid` that names the field and its rule.
+    pub fn check(&self) -> Result<()> {
+        self.details.as_ref().map_or(Ok(()), |details| details.check())?;
         let texts = [
             &self.carrier,
             &self.tracking_number,
