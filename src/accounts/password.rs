@@ -137,6 +137,20 @@ mod tests {
         assert_ne!(stored, hash(&password).unwrap());
     }
 
+    #[tokio::test]
+    async fn a_flood_of_passwords_waits_in_line_and_what_is_too_much_is_refused_at_once() {
+        let passwords = Passwords::new(Handle::current(), 1);
+        let flood = (0..MAY_WAIT + 50).map(|_| passwords.verify(Secret::new("guess"), None));
+        let mut outcomes = futures_util::future::join_all(flood).await;
+        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::Unavailable(..)))).count();
+        assert_eq!(refused, 49, "one at work, and as many waiting as may");
+        outcomes.retain(Result::is_ok);
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(false))));
+        assert_eq!(passwords.done(), u64::try_from(MAY_WAIT + 1).unwrap());
+        assert!(passwords.hash(Secret::new("afterwards")).await.is_ok(), "all places are free again");
+        assert_eq!(passwords.waiting.load(Ordering::Acquire), 0);
+    }
+
     #[test]
     fn length_is_the_only_rule() {
         assert!(check(&Secret::new("1234567")).is_err());

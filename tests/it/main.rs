@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod account_attacks;
 mod accounts;
 mod app;
 mod browser;
@@ -38,6 +39,7 @@ mod readme;
 mod reception;
 mod rows;
 mod rust_source;
+mod sessions;
 mod tokens;
 mod track;
 mod still_app;
