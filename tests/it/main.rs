@@ -41,6 +41,7 @@ mod rows;
 mod rust_source;
 mod sessions;
 mod tokens;
+mod tenants;
 mod track;
 mod still_app;
 mod two_instances;
