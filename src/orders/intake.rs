@@ -1,7 +1,7 @@
 //! A new order: what may be in it, and the order and first event it becomes. Pure; `commit` makes it last.
 
 use jiff::Timestamp;
-use rand::RngExt as _;
+use rand::Rng as _;
 
 use super::advance::{check_text, event};
 use super::model::{Customer, Estimate, Event, EventBody, Item, Order};
@@ -29,6 +29,9 @@ pub struct NewOrder {
     pub courier_id: Option<String>,
     pub estimated_delivery: Option<Estimate>,
     pub notes: Option<String>,
+    /// What tells this request from all others, when its sender will send it again until it is answered. The order a lost
+    /// answer told of is then found again: its number follows from it, unless the merchant has one.
+    pub asked: Option<[u8; 32]>,
 }
 
 /// Most lines of an order.
@@ -96,15 +99,33 @@ impl NewOrder {
         Ok(())
     }
 
+    /// The number it has or, when its request may come again, will have.
+    pub(super) fn known_number(&self) -> Option<String> {
+        self.number.clone().or_else(|| self.asked.map(|asked| in_letters(asked.into_iter())))
+    }
+
+    /// Whether this is the order the request once made.
+    pub(super) fn has_made(&self, order: &Order) -> bool {
+        self.asked.is_some()
+            && self.company == order.company
+            && self.external_id == order.external_id
+            && self.customer == order.customer
+            && self.address == order.address
+            && self.item_summary == order.item_summary
+            && self.items == order.items
+            && self.total.as_ref().map(|total| total.amount) == order.total.as_ref().map(|total| total.amount)
+    }
+
     /// The order and its first event.
     pub(super) fn into_order(self, now: Timestamp) -> Result<(Order, Event)> {
+        let number = self.known_number().unwrap_or_else(new_number);
         let status = self.status.unwrap_or(Status::Pending);
         let has_shipped = matches!(status, Status::Shipped | Status::OutForDelivery | Status::DeliveryFailed);
         let note = self.notes.clone();
         let mut order = Order {
             id: OrderId::new(),
             company: self.company,
-            number: self.number.unwrap_or_else(new_number),
+            number,
             external_id: self.external_id,
             status,
             seq: 1,
@@ -152,10 +173,17 @@ fn first_event(order: &Order, note: Option<String>) -> Result<Event> {
     event(order, &body)
 }
 
-/// `ORD-` and ten characters of an alphabet without I, L, O and U: 50 random bits, easy to read out on the telephone.
 fn new_number() -> String {
+    let mut bytes = [0; LETTERS];
+    rand::rng().fill_bytes(&mut bytes);
+    in_letters(bytes.into_iter())
+}
+
+const LETTERS: usize = 10;
+
+/// `ORD-` and ten characters of an alphabet without I, L, O and U: 50 random bits, easy to read out on the telephone.
+fn in_letters(bytes: impl Iterator<Item = u8>) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let mut random = rand::rng();
-    let letters = (0..10).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())]));
+    let letters = bytes.take(LETTERS).map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
     format!("ORD-{}", letters.collect::<String>())
 }

@@ -79,7 +79,7 @@ impl Ledger {
                 What::Change(OrderRef::Id(id), _) => ids.push(*id),
                 What::Change(OrderRef::Number(number), _) => numbers.push(number.clone()),
                 What::Create(new) => {
-                    numbers.extend(new.number.clone());
+                    numbers.extend(new.known_number());
                     external_ids.extend(new.external_id.clone());
                 }
             }
@@ -176,9 +176,10 @@ impl Ledger {
         if let Some(order) = known.and_then(|id| self.orders.get(id)) {
             return Ok(Advanced::unchanged(order.clone()));
         }
-        let same_number = new.number.as_ref().and_then(|number| self.by_number.get(number));
-        if same_number.is_some_and(|same| same.iter().any(|(company, _)| *company == new.company)) {
-            return Err(number_taken());
+        let same_number = new.known_number().and_then(|number| self.by_number.get(&number));
+        let same = same_number.into_iter().flatten().find(|(company, _)| *company == new.company);
+        if let Some(order) = same.and_then(|(_, id)| self.orders.get(id)) {
+            return if new.has_made(order) { Ok(Advanced::unchanged(order.clone())) } else { Err(number_taken()) };
         }
         let (order, event) = new.clone().into_order(now)?;
         self.name(order.id, order.company, order.number.clone(), order.external_id.clone());

@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, LINK, LOCATION, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpMessage as _, HttpResponse, HttpResponseBuilder, ResponseError as _};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _};
 use sha2::{Digest as _, Sha256};
 
 use super::auth::who;
@@ -61,6 +61,24 @@ fn has_secret_reply(path: &str) -> bool {
     ["/api/v1/users/auth/", "/api/v1/users/kyc/token"].iter().any(|start| path.starts_with(start))
 }
 
+/// What tells a request with a key from all others, for handlers that make things without a name.
+#[derive(Clone, Copy)]
+pub struct Asked(pub [u8; 32]);
+
+impl Asked {
+    /// That of a request with a key.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().copied()
+    }
+
+    /// What tells a part of it from its other parts.
+    #[must_use]
+    pub fn part(self, which: &str) -> Self {
+        Self(Sha256::new().chain_update(self.0).chain_update(which).finalize().into())
+    }
+}
+
 type Claimed = (Key, Data<Idempotency>, Claim);
 
 /// Claims the key of a request; `None` when nobody proven sends it.
@@ -77,6 +95,7 @@ async fn claim(request: &mut ServiceRequest) -> Result<Option<Claimed>> {
     let bytes = body::read(request.request(), payload).await?;
     let fingerprint = fingerprint(request, &bytes);
     request.set_payload(payload_of(bytes));
+    request.extensions_mut().insert(Asked(fingerprint).part(&format!("{} {}", key.caller, key.text)));
     let claim = keys.claim(key.clone(), fingerprint).await?;
     Ok(Some((key, keys, claim)))
 }

@@ -65,6 +65,36 @@ async fn an_update_whose_answer_is_lost_is_made_once_and_asking_again_is_a_repea
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_answer_is_lost_is_made_once_whether_it_was_given_a_number_or_not() {
+    for (loss, answered) in [(Loss::Answer, 200), (Loss::Commit, 201)] {
+        for number in [None, Some("MB1031")] {
+            let (app, cutter) = behind_a_cutter().await;
+            let api = Caller::with(&app, ALL).await;
+            let customer = json!({"email": "customer@shop.example"});
+            let mut body = json!({"notes": MARK, "customer": customer, "total": {"amount": 950, "currency": "USD"}});
+            let mut other = json!({"notes": "another order", "customer": customer});
+            if let Some(number) = number {
+                (body["number"], other["number"]) = (json!(number), json!(number));
+            }
+            cutter.cut(loss, MARK);
+            assert_eq!(keyed(&api, "/api/v1/orders", &body).await.problem(), (503, "unavailable"), "{loss:?}");
+            let again = keyed(&api, "/api/v1/orders", &body).await;
+            assert_eq!(again.status, answered, "{loss:?}: {again:?}");
+            let third = keyed(&api, "/api/v1/orders", &body).await;
+            assert_eq!((third.header("idempotency-hit"), &third.body), ("true", &again.body));
+            assert_eq!(number_of_orders(&app).await, 1, "{loss:?}");
+            let other =
+                send(api.request(Method::POST, "/api/v1/orders").header("Idempotency-Key", "l").json(&other)).await;
+            assert_eq!(other.status, if number.is_some() { 409 } else { 201 }, "another order is no repeat: {other:?}");
+        }
+    }
+}
+
+async fn number_of_orders(app: &TestApp) -> i64 {
+    number(&app.parts.db, "SELECT count(*) AS n FROM orders").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_earlier_system_s_update_is_made_once_too() {
     let (app, cutter) = behind_a_cutter().await;
     let token = app.token(ALL).await;

@@ -20,6 +20,7 @@ use crate::orders::{Advanced, Change, OrderRef, Orders};
 use crate::web::auth::{Caller, UpdateStatus, Write};
 use crate::web::body::{self, Incoming, is_json, media_type, wrong_type};
 use crate::web::error::Answer;
+use crate::web::idempotency::Asked;
 use crate::web::query::Query;
 
 /// Up to 500 new orders.
@@ -43,19 +44,19 @@ pub async fn create_orders(
     orders: Data<Orders>,
     companies: Data<Companies>,
 ) -> Answer {
-    let request_id = incoming.request_id();
+    let (request_id, asked) = (incoming.request_id(), Asked::of(&incoming.request));
     let rows = limited(incoming.json::<CreateOrders>().await?.orders)?;
     let rows = rows.into_iter().map(body::parse_value).collect::<Vec<Result<CreateOrder>>>();
     let shops = companies_of(&caller, &rows, &companies).await;
-    let create = |row: Result<CreateOrder>| async {
-        let row = row?;
+    let create = async |(at, row): (usize, Result<CreateOrder>)| {
+        let (row, asked) = (row?, asked.map(|asked| asked.part(&at.to_string())));
         let company = match shops.get(&row.company) {
             Some(Ok(company)) => *company,
             _ => company_of(&caller, row.company.as_deref(), &companies).await?,
         };
-        orders.create(caller.actor(), row.into_order(company), request_id.clone()).await
+        orders.create(caller.actor(), row.into_order(company, asked), request_id.clone()).await
     };
-    Ok(HttpResponse::Ok().json(BatchView::new(join_all(rows.into_iter().map(create)).await)))
+    Ok(HttpResponse::Ok().json(BatchView::new(join_all(rows.into_iter().enumerate().map(create)).await)))
 }
 
 /// Each company that rows name, looked up once.

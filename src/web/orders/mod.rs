@@ -24,6 +24,7 @@ use super::auth::{Caller, Needs, Read, UpdateStatus, Write};
 use super::body::Incoming;
 use super::company;
 use super::error::{Answer, ProblemView};
+use super::idempotency::Asked;
 use crate::accounts::Companies;
 use crate::base::Result;
 use crate::base::id::CompanyId;
@@ -31,7 +32,7 @@ use crate::orders::{Orders, Timeline};
 
 /// Creates an order.
 ///
-/// A repeat (same company and `external_id`) is answered with the order there is, and 200.
+/// A repeat (same company and `external_id`, or the same Idempotency-Key) is answered with the order there is, and 200.
 #[utoipa::path(post, path = "/api/v1/orders", tag = "Orders", request_body = CreateOrder,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 24 hours")),
     responses((status = 201, description = "The new order", body = OrderView, headers(("Location" = String, description = "The order's path"))),
@@ -46,10 +47,10 @@ pub async fn create_order(
     orders: Data<Orders>,
     companies: Data<Companies>,
 ) -> Answer {
-    let request_id = incoming.request_id();
+    let (request_id, asked) = (incoming.request_id(), Asked::of(&incoming.request));
     let body: CreateOrder = incoming.json().await?;
     let company = company_of(&caller, body.company.as_deref(), &companies).await?;
-    let created = orders.create(caller.actor(), body.into_order(company), request_id).await?;
+    let created = orders.create(caller.actor(), body.into_order(company, asked), request_id).await?;
     let place = (LOCATION, format!("/api/v1/orders/{}", created.order.id));
     let mut reply = if created.event.is_some() { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(reply.insert_header(place).json(OrderView::from(created.order)))

@@ -7,6 +7,7 @@ use super::view::CourierRef;
 use crate::base::Money;
 use crate::base::id::CompanyId;
 use crate::orders::{Change, Customer, Estimate, Item, NewOrder, Status};
+use crate::web::idempotency::Asked;
 
 /// A new order. Everything may be left out.
 #[derive(Deserialize, ToSchema)]
@@ -48,10 +49,11 @@ pub struct CreateOrder {
 impl CreateOrder {
     /// The order of a company.
     #[must_use]
-    pub fn into_order(self, company: CompanyId) -> NewOrder {
+    pub fn into_order(self, company: CompanyId, asked: Option<Asked>) -> NewOrder {
         let (courier_account, courier_id) =
             self.courier.map_or((None, None), |courier| (courier.account, courier.courier_id));
         NewOrder {
+            asked: asked.map(|asked| asked.0),
             company,
             number: self.number,
             external_id: self.external_id,
