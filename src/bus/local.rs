@@ -45,14 +45,26 @@ impl LocalBus {
         LocalEndpoint { bus: self.clone(), member: Arc::default() }
     }
 
-    fn send(&self, topic: &Topic, payload: &Bytes) -> u32 {
-        let Some(room) = self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(topic).cloned() else {
-            return 0;
+    /// Hands each member its messages in one call; says for each message how many members it was for.
+    fn send(&self, messages: &[(Topic, Bytes)]) -> Vec<u32> {
+        let rooms: Vec<Option<Room>> = {
+            let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
+            messages.iter().map(|(topic, _)| rooms.get(topic).cloned()).collect()
         };
-        for listener in room.iter().filter_map(|member| member.listener.get()) {
-            listener.message(topic, payload.clone());
+        let is_in = |room: &Room, member| room.iter().any(|other| Arc::ptr_eq(other, member));
+        let mut members: Vec<&Arc<Member>> = Vec::new();
+        for member in rooms.iter().flatten().flat_map(|room| room.iter()) {
+            if !members.iter().any(|known| Arc::ptr_eq(known, member)) {
+                members.push(member);
+            }
         }
-        u32::try_from(room.len()).unwrap_or(u32::MAX)
+        for member in members {
+            let Some(listener) = member.listener.get() else { continue };
+            let theirs =
+                messages.iter().zip(&rooms).filter(|(_, room)| room.as_ref().is_some_and(|room| is_in(room, member)));
+            listener.messages(&mut theirs.map(|((topic, payload), _)| (&**topic, payload)));
+        }
+        rooms.iter().map(|room| room.as_ref().map_or(0, |room| u32::try_from(room.len()).unwrap_or(u32::MAX))).collect()
     }
 
     fn forget(&self, member: &Arc<Member>) {
@@ -74,7 +86,7 @@ impl Bus for LocalEndpoint {
     }
 
     fn publish(&self, messages: Vec<(Topic, Bytes)>) -> BoxFuture<'_, Result<Vec<u32>>> {
-        Box::pin(async move { Ok(messages.iter().map(|(topic, payload)| self.bus.send(topic, payload)).collect()) })
+        Box::pin(async move { Ok(self.bus.send(&messages)) })
     }
 
     fn join(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<()>> {

@@ -30,6 +30,11 @@ pub trait Listener: Send + Sync + 'static {
     /// One message of a joined topic.
     fn message(&self, topic: &str, payload: Bytes);
 
+    /// Messages of joined topics that came at once, in their order: whoever passes them on may wake others once for all.
+    fn messages(&self, messages: &mut dyn Iterator<Item = (&str, &Bytes)>) {
+        messages.for_each(|(topic, payload)| self.message(topic, payload.clone()));
+    }
+
     /// Messages may have been lost until now (the link came up, for the first time or again, and every topic asked for
     /// is joined): compare every local position with the log. As quick as `message`: hand the work to a task.
     fn resumed(&self);
