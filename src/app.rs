@@ -218,9 +218,9 @@ fn terms(config: &Config) -> Terms {
 
 /// Tells the live part of what was committed.
 fn announce(live: Live) -> Announce {
-    Arc::new(move |events| {
+    Arc::new(move |tellings| {
         let live = live.clone();
-        Box::pin(async move { live.publish(events).await })
+        Box::pin(async move { live.publish(tellings).await })
     })
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use ordercast::base::{Actor, Clock};
 use ordercast::db::Db;
-use ordercast::orders::{Announce, Change, OrderRef, Orders, Reach, Status};
+use ordercast::orders::{Announce, Change, OrderRef, Orders, Reach, Status, Telling};
 use ordercast::telemetry::Metrics;
 
 use super::machine::{self, MEASURED_CORE, cpu};
@@ -109,8 +109,11 @@ pub fn loop_alone(orders: usize) -> Result<()> {
     let config = super::server::from_environment()?;
     let rate = runtime.block_on(async move {
         let db = Db::open(&config)?;
-        let nobody: Announce = Arc::new(|events| {
-            async move { events.iter().map(|_| async { Reach::default() }.boxed()).collect() }.boxed()
+        let nobody: Announce = Arc::new(|tellings| {
+            for Telling { events, told } in tellings {
+                told(vec![Reach::default(); events.len()]);
+            }
+            std::future::ready(()).boxed()
         });
         let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), config.commit_group, config.commit_queue);
         let begin = Instant::now();

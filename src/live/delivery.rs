@@ -2,129 +2,122 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::event::Packet;
 use super::feed::{OVERLAP_MS, earlier};
 use super::instance::{Live, WORKERS, reply_topic};
 use super::presence::News;
-use super::stats::Stats;
+use super::reach::Receipt;
 use super::topics::{FEED, PRESENCE, Place, order_topic};
-use super::worker::{Order, Push};
+use super::worker::{Confirmed, Order, Push};
 use super::{frame, protocol, reach};
 use crate::base::id::EventId;
 use crate::bus::Topic;
-use crate::orders::{Event, Reach};
+use crate::orders::Telling;
 
 /// Events of the feed read at once.
 const PAGE: usize = 500;
 
 impl Live {
-    /// Publishes committed events, in this order. Resolves when they are on their way; each inner future when it is
-    /// known whom the event has reached. Fits `orders::Announce`.
-    pub async fn publish(&self, events: Vec<Event>) -> Vec<BoxFuture<'static, Reach>> {
-        let mut messages = Vec::with_capacity(events.len() * 2);
-        let mut answers = Vec::with_capacity(events.len());
-        for event in &events {
-            let payload = Packet::to_bus(event, self.0.instance);
-            messages.push((order_topic(event.order), payload.clone()));
-            messages.push((FEED.into(), payload));
-            answers.push((event.id, self.0.reaches.open(event.id)));
+    /// Publishes committed events, in this order. Resolves when they are on their way. Fits `orders::Announce`.
+    pub async fn publish(&self, tellings: Vec<Telling>) {
+        let until = Instant::now() + self.settings().reach_wait;
+        let mut messages = Vec::new();
+        let mut ids = Vec::new();
+        for Telling { events, told } in tellings {
+            for event in &events {
+                let payload = Packet::to_bus(event, self.0.instance);
+                messages.push((order_topic(event.order), payload.clone()));
+                messages.push((Arc::clone(&self.0.feed_topic), payload));
+            }
+            let events: Vec<EventId> = events.iter().map(|event| event.id).collect();
+            ids.extend_from_slice(&events);
+            self.0.reaches.open(events, until, told);
         }
-        let sent = self.0.bus.publish(messages).await;
-        let instances = sent.unwrap_or_else(|error| {
+        let instances = self.0.bus.publish(messages).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "events could not be published; watchers get them from the log");
             Vec::new()
         });
-        for (event, sent) in events.iter().zip(instances.chunks(2)) {
-            self.0.reaches.expect(event.id, sent.first().copied().unwrap_or(0));
+        // Of each event's two messages the first one counts; after an error there is nobody to wait for.
+        let sent = instances.into_iter().step_by(2).chain(std::iter::repeat(0));
+        self.0.reaches.expect(ids.into_iter().zip(sent));
+        if self.settings().reach_wait.is_zero() {
+            self.0.reaches.expire(until);
         }
-        let wait = if instances.is_empty() { Duration::ZERO } else { self.settings().reach_wait };
-        let follow = |(event, answer)| {
-            let live = self.clone();
-            async move {
-                match tokio::time::timeout(wait, answer).await {
-                    Ok(Ok(reach)) => reach,
-                    _ => live.0.reaches.give_up(event),
+    }
+
+    /// Messages of the bus that came at once: each worker that has watchers is told of all of them at once.
+    pub(super) fn hear(&self, messages: &mut dyn Iterator<Item = (&str, &Bytes)>) {
+        let (mut posts, mut unwatched) = (Vec::new(), Vec::new());
+        for (topic, payload) in messages {
+            if topic == FEED {
+                match Packet::from_bus(payload) {
+                    Some(packet) => posts.extend(self.for_feed(packet)),
+                    None => tracing::warn!("a message of the feed could not be read"),
                 }
-            }
-            .boxed()
-        };
-        answers.into_iter().map(follow).collect()
-    }
-
-    /// One message of the bus.
-    pub(super) fn hear(&self, topic: &str, payload: &Bytes) {
-        if topic == FEED {
-            match Packet::from_bus(payload) {
-                Some(packet) => self.give_feed(packet),
-                None => tracing::warn!("a message of the feed could not be read"),
-            }
-        } else if topic == PRESENCE {
-            match serde_json::from_slice(payload) {
-                Ok(told) => self.tell_consoles(self.0.presence.hear(told, Instant::now())),
-                Err(error) => tracing::warn!(%error, "a presence message could not be read"),
-            }
-        } else if topic.starts_with("reply:") {
-            if let Some((event, watchers, delivered)) = reach::from_bus(payload) {
-                self.0.reaches.receipt(event, watchers, delivered);
-            }
-        } else if let Some(packet) = Packet::from_bus(payload) {
-            self.give_room(packet);
-        } else {
-            tracing::warn!("a live message could not be read");
-        }
-    }
-
-    fn give_room(&self, packet: Packet) {
-        let workers = self.0.topics.workers(Place::Order(packet.event.order));
-        packet.tally.expect(workers.count_ones());
-        if workers == 0 {
-            self.confirm(&packet, 0, 0);
-            return;
-        }
-        let packet = Arc::new(packet);
-        self.push(
-            workers,
-            || Push::Room(Arc::clone(&packet)),
-            || {
-                if let Some((watchers, delivered)) = packet.tally.add(0, 0) {
-                    self.confirm(&packet, watchers, delivered);
+            } else if topic == PRESENCE {
+                match serde_json::from_slice(payload) {
+                    Ok(told) => self.tell_consoles(self.0.presence.hear(told, Instant::now())),
+                    Err(error) => tracing::warn!(%error, "a presence message could not be read"),
                 }
-            },
-        );
+            } else if topic.starts_with("reply:") {
+                self.0.reaches.receipts(reach::from_bus(payload));
+            } else if let Some(packet) = Packet::from_bus(payload) {
+                let packet = Arc::new(packet);
+                let workers = self.0.topics.workers(Place::Order(packet.event.order));
+                packet.tally.expect(workers.count_ones());
+                match workers {
+                    0 => unwatched.push(Confirmed { packet, watchers: 0, delivered: 0 }),
+                    _ => posts.push((workers, Push::Room(packet))),
+                }
+            } else {
+                tracing::warn!("a live message could not be read");
+            }
+        }
+        self.post(&posts);
+        self.confirm(&unwatched);
     }
 
-    fn give_feed(&self, packet: Packet) {
+    /// An event of the feed, unless it was given to the consoles already.
+    fn for_feed(&self, packet: Packet) -> Option<(u64, Push)> {
         {
             let mut feed = self.feed();
             if !feed.given.insert(packet.event.id) {
-                return;
+                return None;
             }
             feed.position = feed.position.max(packet.event.id);
         }
-        let packet = Arc::new(packet);
-        self.push(self.0.topics.workers(Place::Feed), || Push::Feed(Arc::clone(&packet)), || {});
+        Some((self.0.topics.workers(Place::Feed), Push::Feed(Arc::new(packet))))
     }
 
-    fn push(&self, workers: u64, push: impl Fn() -> Push, dropped: impl Fn()) {
-        let mailboxes = self.0.workers.read().unwrap_or_else(PoisonError::into_inner);
-        for index in (0..WORKERS).filter(|index| workers & (1 << index) != 0) {
-            let Some(Some(mailbox)) = mailboxes.get(index) else {
-                dropped();
-                continue;
-            };
-            if mailbox.pushes.try_send(push()).is_err() {
-                Stats::count(&self.0.stats.overflows);
-                mailbox.lost.store(true, Ordering::Release);
-                dropped();
+    /// Puts each push into the mailboxes of its workers (one bit each). What does not fit counts as delivered to nobody;
+    /// the worker then compares itself with the log.
+    fn post(&self, posts: &[(u64, Push)]) {
+        let all = posts.iter().fold(0, |all, (workers, _)| all | workers);
+        let mut confirmed = Vec::new();
+        {
+            let mailboxes = self.0.workers.read().unwrap_or_else(PoisonError::into_inner);
+            for index in (0..WORKERS).filter(|index| all & (1 << index) != 0) {
+                let theirs =
+                    posts.iter().filter(|(workers, _)| workers & (1 << index) != 0).map(|(_, push)| push.clone());
+                let refused = match mailboxes.get(index) {
+                    Some(Some(worker)) => worker.pushes.put(theirs),
+                    _ => theirs.collect(),
+                };
+                self.0.stats.overflows.fetch_add(refused.len() as u64, Ordering::Relaxed);
+                for push in refused {
+                    if let Push::Room(packet) = push
+                        && let Some((watchers, delivered)) = packet.tally.add(0, 0)
+                    {
+                        confirmed.push(Confirmed { packet, watchers, delivered });
+                    }
+                }
             }
         }
+        self.confirm(&confirmed);
     }
 
     /// Tells every worker something that must not be lost.
@@ -136,16 +129,27 @@ impl Live {
         }
     }
 
-    /// Every worker of this instance has delivered the event: tell whoever published it, and the consoles.
-    pub(super) fn confirm(&self, packet: &Packet, watchers: u32, delivered: u32) {
-        let event = &packet.event;
-        if delivered > 0 {
-            self.0.presence.delivered(event.order, event.company, event.seq, u64::from(delivered));
+    /// Every worker of this instance has delivered these: tell whoever published them, and the consoles.
+    pub(super) fn confirm(&self, confirmed: &[Confirmed]) {
+        if confirmed.is_empty() {
+            return;
         }
-        if packet.origin == self.0.instance {
-            self.0.reaches.receipt(event.id, watchers, delivered);
-        } else if !packet.origin.0.is_nil() {
-            self.send(reply_topic(packet.origin), reach::to_bus(event.id, watchers, delivered));
+        let delivered = confirmed.iter().filter(|one| one.delivered > 0);
+        let mark = |one: &Confirmed| {
+            let event = &one.packet.event;
+            (event.order, event.company, event.seq, u64::from(one.delivered))
+        };
+        self.0.presence.delivered(delivered.map(mark));
+        let own = confirmed.iter().filter(|one| one.packet.origin == self.0.instance);
+        self.0.reaches.receipts(own.map(Confirmed::receipt));
+        let is_others = |one: &&Confirmed| one.packet.origin != self.0.instance && !one.packet.origin.0.is_nil();
+        let mut others: Vec<&Confirmed> = confirmed.iter().filter(is_others).collect();
+        others.sort_by_key(|one| one.packet.origin);
+        for of_one in others.chunk_by(|one, next| one.packet.origin == next.packet.origin) {
+            let receipts: Vec<Receipt> = of_one.iter().map(|one| one.receipt()).collect();
+            if let Some(first) = of_one.first() {
+                self.send(reply_topic(first.packet.origin), reach::to_bus(&receipts));
+            }
         }
     }
 
@@ -156,6 +160,7 @@ impl Live {
 
     pub(super) fn tell_consoles(&self, news: Vec<News>) {
         let workers = self.0.topics.workers(Place::Feed);
+        let mut posts = Vec::with_capacity(news.len());
         for news in news {
             let (company, text) = match news {
                 News::Watchers(order, company, count) => (company, protocol::watchers(order, count)),
@@ -163,9 +168,9 @@ impl Live {
                     (company, protocol::receipt(order, seq, delivered, seen))
                 }
             };
-            let frame = frame::text(&text);
-            self.push(workers, || Push::Console(company, frame.clone()), || {});
+            posts.push((workers, Push::Console(company, frame::text(&text))));
         }
+        self.post(&posts);
     }
 
     /// A console joined the feed, the instance's `first` or not.
@@ -187,7 +192,8 @@ impl Live {
                 Ok(events) => {
                     let complete = events.len() < PAGE;
                     from = events.last().map_or(from, |last| last.id);
-                    events.into_iter().for_each(|event| self.give_feed(Packet::new(event)));
+                    let missed = events.into_iter().filter_map(|event| self.for_feed(Packet::new(event)));
+                    self.post(&missed.collect::<Vec<_>>());
                     if complete {
                         return;
                     }

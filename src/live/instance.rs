@@ -17,8 +17,8 @@ use super::presence::Presence;
 use super::reach::Reaches;
 use super::settings::LiveSettings;
 use super::stats::Stats;
-use super::topics::{PRESENCE, Topics};
-use super::worker::{Mailbox, Order};
+use super::topics::{FEED, PRESENCE, Topics};
+use super::worker::{Order, Post};
 use crate::base::Clock;
 use crate::base::id::{CompanyId, EventId, InstanceId};
 use crate::bus::{Bus, Listener, Topic};
@@ -30,6 +30,9 @@ pub(super) const WORKERS: usize = 64;
 const OUTGOING: usize = 4096;
 /// Feed events remembered to drop repeats.
 const REMEMBERED: usize = 64 * 1024;
+/// Waits for receipts are looked through no more often.
+const SOON: Duration = Duration::from_millis(20);
+
 pub(super) struct FeedState {
     pub(super) given: Window,
     pub(super) position: EventId,
@@ -46,8 +49,10 @@ pub(super) struct Shared {
     pub(super) reaches: Reaches,
     pub(super) presence: Presence,
     pub(super) stats: Stats,
-    pub(super) workers: RwLock<Vec<Option<Mailbox>>>,
+    pub(super) workers: RwLock<Vec<Option<Post>>>,
     pub(super) feed: Mutex<FeedState>,
+    /// The topic of the feed, made once.
+    pub(super) feed_topic: Topic,
     pub(super) outgoing: mpsc::Sender<(Topic, Bytes)>,
     pub(super) draining: AtomicBool,
 }
@@ -61,8 +66,12 @@ struct Ear(Weak<Shared>);
 
 impl Listener for Ear {
     fn message(&self, topic: &str, payload: Bytes) {
+        self.messages(&mut std::iter::once((topic, &payload)));
+    }
+
+    fn messages(&self, messages: &mut dyn Iterator<Item = (&str, &Bytes)>) {
         if let Some(shared) = self.0.upgrade() {
-            Live(shared).hear(topic, &payload);
+            Live(shared).hear(messages);
         }
     }
 
@@ -106,6 +115,7 @@ impl Live {
             stats: Stats::default(),
             workers: RwLock::default(),
             feed: Mutex::new(FeedState { given: Window::new(REMEMBERED), position: EventId::new() }),
+            feed_topic: FEED.into(),
             outgoing,
             draining: AtomicBool::new(false),
         }));
@@ -126,6 +136,8 @@ impl Live {
         let settings = self.settings().clone();
         self.every(runtime, settings.presence_batch, |live| async move { live.tell_presence() }.boxed());
         self.every(runtime, settings.instance_heartbeat, |live| async move { live.beat() }.boxed());
+        let look = (settings.reach_wait / 8).max(SOON);
+        self.every(runtime, look, |live| async move { live.0.reaches.expire(Instant::now()) }.boxed());
         self.every(runtime, settings.leave_after / 4, |live| async move { live.sweep() }.boxed());
         self.every(runtime, settings.check_every, |live| async move { live.check_feed().await }.boxed());
         let since = Arc::new(Mutex::new(self.clock().now()));
@@ -195,7 +207,7 @@ impl Live {
         }
     }
 
-    pub(super) fn attach(&self, mailbox: Mailbox) -> u32 {
+    pub(super) fn attach(&self, post: Post) -> u32 {
         let mut workers = self.0.workers.write().unwrap_or_else(PoisonError::into_inner);
         let index = workers.iter().position(Option::is_none).unwrap_or(workers.len());
         if index >= WORKERS {
@@ -207,7 +219,7 @@ impl Live {
             workers.push(None);
         }
         if let Some(place) = workers.get_mut(index) {
-            *place = Some(mailbox);
+            *place = Some(post);
         }
         u32::try_from(index).unwrap_or(u32::MAX)
     }

@@ -22,6 +22,7 @@ pub mod hub;
 mod hub_proof;
 mod instance;
 pub mod link;
+mod mailbox;
 pub mod member;
 pub mod plain;
 pub mod presence;

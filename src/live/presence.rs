@@ -108,9 +108,12 @@ impl Presence {
         own.changed.insert(order);
     }
 
-    /// An event was handed to so many connections of this instance.
-    pub fn delivered(&self, order: OrderId, company: CompanyId, seq: i64, count: u64) {
-        lock(&self.own).delivered.entry((order, seq)).or_insert((company, 0)).1 += count;
+    /// Events were handed to connections of this instance: of which order, its company, the event's number, how many.
+    pub fn delivered(&self, marks: impl Iterator<Item = (OrderId, CompanyId, i64, u64)>) {
+        let mut own = lock(&self.own);
+        for (order, company, seq, count) in marks {
+            own.delivered.entry((order, seq)).or_insert((company, 0)).1 += count;
+        }
     }
 
     /// A connection of this instance said that a person saw the order at `seq`.
@@ -308,12 +311,12 @@ mod tests {
         let here = Presence::new(InstanceId::new());
         let (order, company) = (OrderId::new(), CompanyId::new());
         let receipt = |seq, delivered, seen| News::Receipt { order, company, seq, delivered, seen };
-        here.delivered(order, company, 4, 3);
+        here.delivered([(order, company, 4, 3)].into_iter());
         here.seen(order, company, 4);
         assert_eq!(pass_on(&here, &here), [receipt(4, 3, 0), receipt(4, 3, 1)]);
         here.seen(order, company, 4);
         assert_eq!(pass_on(&here, &here), [receipt(4, 3, 2)]);
-        here.delivered(order, company, 5, 2);
+        here.delivered([(order, company, 5, 2)].into_iter());
         assert_eq!(pass_on(&here, &here), [receipt(5, 2, 0)]);
         here.seen(order, company, 4);
         assert_eq!(pass_on(&here, &here), [], "an older event is no news");

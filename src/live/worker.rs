@@ -5,10 +5,10 @@
 //! the expired.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,8 +21,10 @@ use super::event::Packet;
 use super::feed::Feed;
 use super::hub::Hub;
 use super::link::{Bounds, Link, Sink};
+use super::mailbox::Mailbox;
 use super::member::Delivery;
 use super::protocol::{self, Close};
+use super::reach::Receipt;
 use super::session::{Session, Step};
 use super::stats::Stats;
 use super::{Live, frame};
@@ -30,6 +32,7 @@ use crate::base::Secret;
 use crate::base::id::{CompanyId, SessionId};
 
 /// What reaches a worker as it happens; may be dropped.
+#[derive(Clone)]
 pub(super) enum Push {
     Room(Arc<Packet>),
     Feed(Arc<Packet>),
@@ -44,12 +47,23 @@ pub(super) enum Order {
 }
 
 /// The way to a worker, held by the instance.
-#[derive(Clone)]
-pub(super) struct Mailbox {
-    pub(super) pushes: mpsc::Sender<Push>,
+pub(super) struct Post {
+    /// What is refused here is made up for by a comparison with the log.
+    pub(super) pushes: Arc<Mailbox<Push>>,
     pub(super) orders: mpsc::UnboundedSender<Order>,
-    /// A push was dropped since the worker last looked.
-    pub(super) lost: Arc<AtomicBool>,
+}
+
+/// An event that every worker it was meant for has dealt with.
+pub(super) struct Confirmed {
+    pub(super) packet: Arc<Packet>,
+    pub(super) watchers: u32,
+    pub(super) delivered: u32,
+}
+
+impl Confirmed {
+    pub(super) fn receipt(&self) -> Receipt {
+        Receipt { event: self.packet.event.id, watchers: self.watchers, delivered: self.delivered }
+    }
 }
 
 /// No room for one more connection, or the server is stopping.
@@ -85,6 +99,8 @@ pub struct Worker {
 const BEATS: u32 = 25;
 /// Pushes taken at once before connections get a turn.
 const TURN: usize = 64;
+/// Places of an emptied queue that are kept for the next pushes.
+const KEPT: usize = 2048;
 /// How long a closing connection may take to write its last message and to answer.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -92,10 +108,9 @@ impl Worker {
     /// Starts a worker of `live` on this thread, which must run a tokio `LocalSet`.
     #[must_use]
     pub fn start(live: &Live) -> Rc<Self> {
-        let (pushes, inbox) = mpsc::channel(live.settings().mailbox);
+        let pushes = Arc::new(Mailbox::new(live.settings().mailbox));
         let (orders, wishes) = mpsc::unbounded_channel();
-        let lost = Arc::new(AtomicBool::new(false));
-        let index = live.attach(Mailbox { pushes, orders, lost: Arc::clone(&lost) });
+        let index = live.attach(Post { pushes: Arc::clone(&pushes), orders });
         let worker = Rc::new(Self {
             live: live.clone(),
             index,
@@ -107,7 +122,7 @@ impl Worker {
             draining: Cell::new(false),
             read_buffer: RefCell::new(vec![0; 64 * 1024]),
         });
-        tokio::task::spawn_local(Rc::clone(&worker).serve(inbox, lost));
+        tokio::task::spawn_local(Rc::clone(&worker).serve(pushes));
         tokio::task::spawn_local(Rc::clone(&worker).obey(wishes));
         tokio::task::spawn_local(Rc::clone(&worker).beat());
         tokio::task::spawn_local(Rc::clone(&worker).compare_now_and_then());
@@ -191,36 +206,40 @@ impl Worker {
         conn.say(&protocol::welcome(&conn.id.to_string(), &self.live.instance().to_string(), heartbeat, jitter));
     }
 
-    async fn serve(self: Rc<Self>, mut inbox: mpsc::Receiver<Push>, lost: Arc<AtomicBool>) {
-        let mut pushes = Vec::with_capacity(TURN);
+    async fn serve(self: Rc<Self>, mailbox: Arc<Mailbox<Push>>) {
+        let mut pushes = VecDeque::new();
+        let mut confirmed = Vec::new();
         let mut busy = false;
         loop {
-            if busy {
-                while pushes.len() < TURN
-                    && let Ok(push) = inbox.try_recv()
-                {
-                    pushes.push(push);
+            if pushes.is_empty() {
+                if !busy {
+                    mailbox.filled().await;
                 }
-            } else if inbox.recv_many(&mut pushes, TURN).await == 0 {
-                return;
+                if pushes.capacity() > KEPT {
+                    pushes = VecDeque::new();
+                }
+                mailbox.take(&mut pushes);
             }
-            for push in pushes.drain(..) {
-                self.take(push);
+            for _ in 0..TURN {
+                let Some(push) = pushes.pop_front() else { break };
+                self.do_push(push, &mut confirmed);
             }
-            busy = self.hub.work(|packet, done| self.delivered(packet, done));
+            busy = self.hub.work(|packet, done| self.delivered(packet, done, &mut confirmed));
+            self.live.confirm(&confirmed);
+            confirmed.clear();
             self.after_deliveries();
-            if lost.swap(false, Ordering::AcqRel) {
+            if mailbox.has_lost() {
                 tokio::task::spawn_local(Rc::clone(&self).compare());
             }
             tokio::task::yield_now().await;
         }
     }
 
-    fn take(&self, push: Push) {
+    fn do_push(&self, push: Push, confirmed: &mut Vec<Confirmed>) {
         match push {
             Push::Room(packet) => {
                 if let Some(done) = self.hub.publish(&packet) {
-                    self.delivered(&packet, done);
+                    self.delivered(&packet, done, confirmed);
                 }
             }
             Push::Feed(packet) => {
@@ -230,10 +249,10 @@ impl Worker {
         }
     }
 
-    fn delivered(&self, packet: &Packet, done: Delivery) {
+    fn delivered(&self, packet: &Arc<Packet>, done: Delivery, confirmed: &mut Vec<Confirmed>) {
         self.note(done);
         if let Some((watchers, delivered)) = packet.tally.add(done.watchers, done.delivered) {
-            self.live.confirm(packet, watchers, delivered);
+            confirmed.push(Confirmed { packet: Arc::clone(packet), watchers, delivered });
         }
     }
 

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -33,9 +33,19 @@ pub struct Reach {
 /// Most orders of one [`Orders::advance_all`].
 pub const MOST_ROWS: usize = 500;
 
-/// Tells the world about committed events, in this order. Resolves when they are on their way; each inner future when
-/// it is known whom the event has reached.
-pub type Announce = Arc<dyn Fn(Vec<Event>) -> BoxFuture<'static, Vec<BoxFuture<'static, Reach>>> + Send + Sync>;
+/// Is told whom each of a caller's events has reached, once: on whatever thread learns it, so it must be quick.
+pub type Told = Box<dyn FnOnce(Vec<Reach>) + Send>;
+
+/// The committed events of one caller, at least one.
+pub struct Telling {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Whom to tell about their reach.
+    pub told: Told,
+}
+
+/// Tells the world about committed events, in this order. Resolves when they are on their way.
+pub type Announce = Arc<dyn Fn(Vec<Telling>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The writing half of orders. Cheap to clone.
 #[derive(Clone)]
@@ -119,45 +129,53 @@ impl Orders {
     }
 }
 
-/// Publishes groups one after the other, so that events of an order leave in the order of their numbers, and answers
-/// each caller as soon as it is known whom its events have reached.
+/// Publishes groups one after the other, so that events of an order leave in the order of their numbers; each caller is
+/// answered as soon as it is known whom its events have reached.
 async fn announce_all(mut groups: mpsc::Receiver<Vec<(Outcomes, Answer)>>, announce: Announce, metrics: Metrics) {
     while let Some(group) = groups.recv().await {
-        group.iter().for_each(|(outcomes, _)| count(&metrics, outcomes));
-        let rows = group.iter().flat_map(|(outcomes, _)| outcomes.iter().flatten().flatten());
-        let events = rows.filter_map(|advanced| advanced.event.clone()).collect::<Vec<_>>();
-        let mut reaches = if events.is_empty() { Vec::new() } else { announce(events).await }.into_iter();
+        count(&metrics, &group);
+        let mut tellings = Vec::with_capacity(group.len());
         for (mut outcomes, answer) in group {
-            let told = outcomes.iter().flatten().flatten().filter(|advanced| advanced.event.is_some()).count();
-            if told == 0 {
+            let rows = outcomes.iter().flatten().flatten();
+            let events: Vec<Event> = rows.filter_map(|advanced| advanced.event.clone()).collect();
+            if events.is_empty() {
                 reply(answer, outcomes);
                 continue;
             }
-            let reaches: Vec<_> = reaches.by_ref().take(told).collect();
-            tokio::spawn(async move {
-                let reaches = join_all(reaches).await;
+            let told = Box::new(move |reaches: Vec<Reach>| {
                 let rows = outcomes.iter_mut().flatten().flatten();
                 let rows = rows.filter(|advanced| advanced.event.is_some());
                 rows.zip(reaches).for_each(|(advanced, reach)| advanced.reach = reach);
                 reply(answer, outcomes);
             });
+            tellings.push(Telling { events, told });
+        }
+        if !tellings.is_empty() {
+            announce(tellings).await;
         }
     }
 }
 
-fn count(metrics: &Metrics, outcomes: &Outcomes) {
-    let count = |outcome| {
-        metrics.updates.get_or_create(&OutcomeLabel { outcome }).inc();
-    };
-    let Ok(rows) = outcomes else { return count("refused") };
-    for row in rows {
-        match row {
-            Ok(advanced) if advanced.event.is_some() => {
-                count("changed");
-                metrics.events.inc();
+/// Counts what came of a group, each kind at once.
+fn count(metrics: &Metrics, group: &[(Outcomes, Answer)]) {
+    let (mut changed, mut same, mut refused) = (0, 0, 0);
+    for (outcomes, _) in group {
+        let Ok(rows) = outcomes else {
+            refused += 1;
+            continue;
+        };
+        for row in rows {
+            match row {
+                Ok(advanced) if advanced.event.is_some() => changed += 1,
+                Ok(_) => same += 1,
+                Err(_) => refused += 1,
             }
-            Ok(_) => count("same"),
-            Err(_) => count("refused"),
+        }
+    }
+    metrics.events.inc_by(changed);
+    for (outcome, count) in [("changed", changed), ("same", same), ("refused", refused)] {
+        if count > 0 {
+            metrics.updates.get_or_create(&OutcomeLabel { outcome }).inc_by(count);
         }
     }
 }

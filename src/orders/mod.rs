@@ -21,7 +21,7 @@ pub mod timeline;
 pub mod tracking;
 
 pub use advance::{Advanced, Change};
-pub use commit::{Announce, Orders, Reach};
+pub use commit::{Announce, Orders, Reach, Telling, Told};
 pub use customers::Customers;
 pub use details::Details;
 pub use intake::NewOrder;
