@@ -11,7 +11,7 @@ use super::feed::{OVERLAP_MS, earlier};
 use super::instance::{Live, WORKERS, reply_topic};
 use super::presence::News;
 use super::reach::Receipt;
-use super::topics::{FEED, PRESENCE, Place, order_topic};
+use super::topics::{ASK, FEED, PRESENCE, Place, order_topic};
 use super::worker::{Confirmed, Order, Push};
 use super::{frame, protocol, reach};
 use crate::base::id::EventId;
@@ -63,6 +63,8 @@ impl Live {
                     Ok(told) => self.tell_consoles(self.0.presence.hear(told, Instant::now())),
                     Err(error) => tracing::warn!(%error, "a presence message could not be read"),
                 }
+            } else if topic == ASK {
+                self.0.presence.asked();
             } else if topic.starts_with("reply:") {
                 self.0.reaches.receipts(reach::from_bus(payload));
             } else if let Some(packet) = Packet::from_bus(payload) {
@@ -177,8 +179,13 @@ impl Live {
     pub(super) fn feed_joined(&self, first: bool, position: EventId) {
         if first {
             self.feed().position = position;
-            self.0.presence.ask();
+            self.ask();
         }
+    }
+
+    /// Asks all instances who watches what.
+    pub(super) fn ask(&self) {
+        self.send(ASK.into(), Bytes::new());
     }
 
     /// Reads what the feed may have missed on the bus.

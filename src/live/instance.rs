@@ -17,7 +17,7 @@ use super::presence::Presence;
 use super::reach::Reaches;
 use super::settings::LiveSettings;
 use super::stats::Stats;
-use super::topics::{FEED, PRESENCE, Topics};
+use super::topics::{ASK, FEED, PRESENCE, Place, Topics};
 use super::worker::{Order, Post};
 use crate::base::Clock;
 use crate::base::id::{CompanyId, EventId, InstanceId};
@@ -79,7 +79,9 @@ impl Listener for Ear {
         if let Some(shared) = self.0.upgrade() {
             let live = Live(shared);
             live.order(|| Order::Compare);
-            live.0.presence.ask();
+            if live.0.topics.workers(Place::Feed) != 0 {
+                live.ask();
+            }
         }
     }
 }
@@ -127,11 +129,12 @@ impl Live {
     fn start_tasks(&self, to_send: mpsc::Receiver<(Topic, Bytes)>, runtime: &Handle) {
         let bus = Arc::clone(&self.0.bus);
         let instance = self.0.instance;
+        let weak = Arc::downgrade(&self.0);
         runtime.spawn(async move {
-            if let Err(error) = bus.join(vec![reply_topic(instance)]).await {
+            if let Err(error) = bus.join(vec![reply_topic(instance), ASK.into()]).await {
                 tracing::warn!(%error, "this instance's reply topic could not be joined yet");
             }
-            send_all(bus, to_send).await;
+            send_all(bus, to_send, weak).await;
         });
         let settings = self.settings().clone();
         self.every(runtime, settings.presence_batch, |live| async move { live.tell_presence() }.boxed());
@@ -290,12 +293,18 @@ impl Live {
     }
 }
 
-/// Sends what waits, as many as wait at once.
-async fn send_all(bus: Arc<dyn Bus>, mut waiting: mpsc::Receiver<(Topic, Bytes)>) {
+/// Sends what waits, as many as wait at once; presence learns whether anybody listens.
+async fn send_all(bus: Arc<dyn Bus>, mut waiting: mpsc::Receiver<(Topic, Bytes)>, shared: Weak<Shared>) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, 256).await > 0 {
-        if let Err(error) = bus.publish(std::mem::take(&mut batch)).await {
-            tracing::debug!(%error, "receipts could not be published");
+        let is_presence: Vec<bool> = batch.iter().map(|(topic, _)| &**topic == PRESENCE).collect();
+        match bus.publish(std::mem::take(&mut batch)).await {
+            Ok(instances) => {
+                let Some(shared) = shared.upgrade() else { return };
+                let told = is_presence.into_iter().zip(instances).filter(|(is_presence, _)| *is_presence);
+                told.for_each(|(_, instances)| shared.presence.reached(instances));
+            }
+            Err(error) => tracing::debug!(%error, "receipts could not be published"),
         }
     }
 }

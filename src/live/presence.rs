@@ -1,7 +1,8 @@
 //! Who watches what, over all instances, for consoles: counts, receipts and sightings, gathered and told in batches.
 //!
-//! Every instance counts its own watchers and says on the bus what changed. Instances with a console listen and keep the
-//! others' counts until they have been silent too long; a console that comes first asks, and everyone answers in full.
+//! Every instance counts its own watchers and, while somebody listens, says on the bus what changed. Instances with a
+//! console listen and keep the others' counts until they have been silent too long; a console that comes first asks, and
+//! everyone answers in full. Where no instance listens nothing but the counts is kept: how many a heartbeat reached tells.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,9 +25,6 @@ pub struct Told {
     /// Forget what this instance said before: the counts below are all it has.
     #[serde(default)]
     fresh: bool,
-    /// Please tell everything.
-    #[serde(default)]
-    ask: bool,
     #[serde(default)]
     counts: Vec<Count>,
     #[serde(default)]
@@ -61,9 +59,10 @@ struct Own {
     changed: HashSet<OrderId>,
     delivered: HashMap<(OrderId, i64), (CompanyId, u64)>,
     seen: HashMap<(OrderId, i64), (CompanyId, u64)>,
-    ask: bool,
     beat: bool,
     full: bool,
+    /// Some instance has a console.
+    is_heard: bool,
 }
 
 struct Other {
@@ -103,14 +102,22 @@ impl Presence {
     /// A connection of this instance began (`true`) or stopped to watch an order.
     pub fn watch(&self, order: OrderId, company: CompanyId, comes: bool) {
         let mut own = lock(&self.own);
+        let own = &mut *own;
         let count = &mut own.counts.entry(order).or_insert((company, 0)).1;
         *count = if comes { *count + 1 } else { count.saturating_sub(1) };
-        own.changed.insert(order);
+        if own.is_heard {
+            own.changed.insert(order);
+        } else if *count == 0 {
+            own.counts.remove(&order);
+        }
     }
 
     /// Events were handed to connections of this instance: of which order, its company, the event's number, how many.
     pub fn delivered(&self, marks: impl Iterator<Item = (OrderId, CompanyId, i64, u64)>) {
         let mut own = lock(&self.own);
+        if !own.is_heard {
+            return;
+        }
         for (order, company, seq, count) in marks {
             own.delivered.entry((order, seq)).or_insert((company, 0)).1 += count;
         }
@@ -118,12 +125,27 @@ impl Presence {
 
     /// A connection of this instance said that a person saw the order at `seq`.
     pub fn seen(&self, order: OrderId, company: CompanyId, seq: i64) {
-        lock(&self.own).seen.entry((order, seq)).or_insert((company, 0)).1 += 1;
+        let mut own = lock(&self.own);
+        if own.is_heard {
+            own.seen.entry((order, seq)).or_insert((company, 0)).1 += 1;
+        }
     }
 
-    /// Asks all instances for everything with the next batch: the first console came.
-    pub fn ask(&self) {
-        lock(&self.own).ask = true;
+    /// Some instance has its first console, and wants to be told everything with the next batch.
+    pub fn asked(&self) {
+        let mut own = lock(&self.own);
+        (own.is_heard, own.full) = (true, true);
+    }
+
+    /// Something that was told went to so many instances. Heals what a lost question leaves.
+    pub fn reached(&self, instances: u32) {
+        let mut own = lock(&self.own);
+        if instances == 0 {
+            let counts = std::mem::take(&mut own.counts).into_iter().filter(|(_, (_, count))| *count > 0).collect();
+            *own = Own { counts, beat: own.beat, ..Own::default() };
+        } else if !own.is_heard {
+            (own.is_heard, own.full) = (true, true);
+        }
     }
 
     /// Says with the next batch, even if nothing changed, that this instance lives.
@@ -138,6 +160,7 @@ impl Presence {
         let own = &mut *own;
         let full = std::mem::take(&mut own.full);
         let changed = std::mem::take(&mut own.changed);
+        let has_changed = full || !changed.is_empty();
         let mut counts: Vec<Count> = Vec::new();
         if full {
             counts.extend(own.counts.iter().map(|(order, (company, count))| (*order, *company, *count)));
@@ -148,21 +171,21 @@ impl Presence {
                 }
             }
         }
-        own.counts.retain(|_, (_, count)| *count > 0);
+        if has_changed {
+            own.counts.retain(|_, (_, count)| *count > 0);
+        }
         let marks = |map: &mut HashMap<(OrderId, i64), (CompanyId, u64)>| -> Vec<Mark> {
             let all = std::mem::take(map).into_iter();
             all.map(|((order, seq), (company, count))| (order, company, seq, count)).collect()
         };
         let (delivered, seen) = (marks(&mut own.delivered), marks(&mut own.seen));
-        let ask = std::mem::take(&mut own.ask);
         let beat = std::mem::take(&mut own.beat);
         let pieces = [counts.len(), delivered.len(), seen.len()].into_iter().max().unwrap_or(0).div_ceil(CHUNK);
-        let pieces = if full || ask || beat { pieces.max(1) } else { pieces };
+        let pieces = if full || beat { pieces.max(1) } else { pieces };
         let part = |marks: &[Mark], n: usize| marks.chunks(CHUNK).nth(n).unwrap_or_default().to_vec();
         let told = |n: usize| Told {
             instance: self.instance,
             fresh: full && n == 0,
-            ask: ask && n == 0,
             counts: counts.chunks(CHUNK).nth(n).unwrap_or_default().to_vec(),
             delivered: part(&delivered, n),
             seen: part(&seen, n),
@@ -172,9 +195,6 @@ impl Presence {
 
     /// Takes what an instance told (this one included, by the bus) and says what consoles must learn.
     pub fn hear(&self, told: Told, now: Instant) -> Vec<News> {
-        if told.ask {
-            lock(&self.own).full = true;
-        }
         let mut others = lock(&self.others);
         let mut changed: Vec<(OrderId, CompanyId)> = Vec::new();
         let other =
@@ -273,6 +293,8 @@ mod tests {
     fn counts_are_added_up_over_instances_and_a_dead_one_no_longer_counts() {
         let (here, there) = (Presence::new(InstanceId::new()), Presence::new(InstanceId::new()));
         let (order, company) = (OrderId::new(), CompanyId::new());
+        here.asked();
+        there.asked();
         here.watch(order, company, true);
         there.watch(order, company, true);
         there.watch(order, company, true);
@@ -297,9 +319,8 @@ mod tests {
             there.watch(OrderId::new(), company, true);
         }
         there.watch(order, company, true);
-        let _told_before_anyone_listened = there.batch();
-        here.ask();
-        assert_eq!(pass_on(&here, &there), []);
+        assert_eq!(there.batch(), [], "nobody listens");
+        there.asked();
         assert_eq!(pass_on(&there, &here).len(), 1201);
         assert_eq!((here.totals(None).len(), here.totals(Some(CompanyId::new())).len()), (1201, 0));
         here.forget();
@@ -307,10 +328,33 @@ mod tests {
     }
 
     #[test]
+    fn where_nobody_listens_only_counts_are_kept_and_whoever_comes_later_is_told_them() {
+        let (here, there) = (Presence::new(InstanceId::new()), Presence::new(InstanceId::new()));
+        let (order, gone, company) = (OrderId::new(), OrderId::new(), CompanyId::new());
+        let live = |presence: &Presence| {
+            presence.watch(gone, company, true);
+            presence.watch(gone, company, false);
+            presence.delivered([(order, company, 2, 3)].into_iter());
+            presence.seen(order, company, 2);
+        };
+        there.watch(order, company, true);
+        live(&there);
+        there.beat();
+        assert_eq!(pass_on(&there, &here), []);
+        there.reached(1);
+        assert_eq!(pass_on(&there, &here), [News::Watchers(order, company, 1)]);
+        live(&there);
+        there.reached(0);
+        assert_eq!((there.batch(), lock(&there.own).counts.len()), (vec![], 1));
+    }
+
+    #[test]
     fn receipts_add_up_per_event_and_a_newer_event_starts_anew() {
         let here = Presence::new(InstanceId::new());
         let (order, company) = (OrderId::new(), CompanyId::new());
         let receipt = |seq, delivered, seen| News::Receipt { order, company, seq, delivered, seen };
+        here.asked();
+        assert_eq!(pass_on(&here, &here), []);
         here.delivered([(order, company, 4, 3)].into_iter());
         here.seen(order, company, 4);
         assert_eq!(pass_on(&here, &here), [receipt(4, 3, 0), receipt(4, 3, 1)]);

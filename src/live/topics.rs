@@ -28,6 +28,8 @@ pub enum Place {
 pub const FEED: &str = "feed";
 /// The topic on which instances tell each other who watches.
 pub const PRESENCE: &str = "presence";
+/// The topic on which an instance with its first console asks all others for what they have to tell.
+pub const ASK: &str = "ask";
 
 impl Place {
     fn topics(self) -> Vec<Topic> {
