@@ -3,8 +3,8 @@
 //! `cargo bench --bench load -- SCENARIO…` (all when none is named). It stays on the loopback, stops by itself, and
 //! fails when anything is lost, doubled, out of order or refused. The server runs as a child process on one core, this
 //! program on another; what the server is compared with runs on the server's core in the same run. Every figure is a
-//! median of three with the three beside it. It needs two cores, 20,000 file descriptors, and for `updates` the Debian
-//! package postgresql.
+//! median of three with the three beside it. It needs two cores, 20,000 file descriptors, and for `deliver` and `updates` the
+//! Debian package postgresql.
 
 mod deliver;
 mod latency;
@@ -70,7 +70,7 @@ struct Load {
     /// A hundredth of everything but connections, to try the program itself
     #[arg(long)]
     quick: bool,
-    /// Only this engine in `updates`
+    /// Only this engine in `updates`; in `deliver` this one [default: PostgreSQL]
     #[arg(long)]
     engine: Option<Engine>,
     #[arg(long, hide = true)]

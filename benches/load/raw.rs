@@ -81,9 +81,10 @@ pub fn run(connections: usize, frame: usize) -> Result<()> {
             streams.iter().try_for_each(|stream| send(stream, &frame))?;
         }
         for pair in line.split_whitespace() {
+            // The pair came as far apart as the two watchers of a room do.
             let pair: usize = pair.parse()?;
-            send(streams.get(2 * pair).context("no such pair")?, &frame)?;
-            send(streams.get(2 * pair + 1).context("no such pair")?, &frame)?;
+            send(streams.get(pair).context("no such pair")?, &frame)?;
+            send(streams.get(pair + connections / 2).context("no such pair")?, &frame)?;
         }
     }
     Ok(())

@@ -131,15 +131,34 @@ impl<'a> Traffic<'a> {
     }
 
     fn post(&mut self, path: &str, body: &str, order: usize) -> Result<()> {
-        let poster = self.idle.pop_front().context("every poster is busy")?;
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.seeds.token,
             body.len()
         );
+        self.ask(&request, order)
+    }
+
+    fn ask(&mut self, request: &str, order: usize) -> Result<()> {
+        let poster = self.idle.pop_front().context("every poster is busy")?;
         self.asked.insert(poster, order);
         self.swarm.post(poster, request.as_bytes())
+    }
+
+    /// Looks at every order that has a pass, once, as a customer without a live connection does: what the database
+    /// keeps in memory of them is there afterwards.
+    pub fn look_at_all(&mut self) -> Result<()> {
+        for order in 0..self.seeds.passes.len() {
+            while !self.has_poster() {
+                self.turn(Duration::from_millis(100))?;
+            }
+            let pass = self.pass(order)?;
+            let request =
+                format!("GET /api/v1/track HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {pass}\r\n\r\n");
+            self.ask(&request, order)?;
+        }
+        self.settle(0)
     }
 
     /// The same with a note of this length that was never there before: a real change, as often as one likes.
