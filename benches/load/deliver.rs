@@ -66,6 +66,7 @@ fn shape(load: &Load, shape: &Shape, table: &mut Table) -> Result<()> {
     traffic.add_posters(POSTERS)?;
     // Everything that is made once is made before it is measured.
     traffic.look_at_all()?;
+    traffic.drop_posters();
     measure(&server, &mut traffic, shape, 5, 0)?;
     for run in 0..RUNS {
         let before = memory(server.pid())?;
@@ -128,6 +129,7 @@ fn watch(load: &Load, shape: &Shape, traffic: &mut Traffic<'_>) -> Result<Vec<(u
 
 /// Microseconds of CPU of the server per update, each delivered to so many watchers; without any, of unwatched orders.
 fn measure(server: &Server, traffic: &mut Traffic<'_>, shape: &Shape, rounds: usize, watchers: usize) -> Result<f64> {
+    traffic.add_posters(1)?;
     let before = cpu(server.pid())?;
     let mut posted = 0_u64;
     // Without watchers an update is cheap: more of them, or the clock is too coarse.
@@ -148,6 +150,7 @@ fn measure(server: &Server, traffic: &mut Traffic<'_>, shape: &Shape, rounds: us
         traffic.turn(Duration::from_millis(50))?;
     }
     let spent = cpu(server.pid())?.saturating_sub(before);
+    traffic.drop_posters();
     Ok(spent.as_secs_f64() * 1e6 / posted as f64)
 }
 

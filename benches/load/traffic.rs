@@ -60,6 +60,11 @@ impl<'a> Traffic<'a> {
         Ok(())
     }
 
+    /// Lets go of the posters; none may have a request under way. One that idles for long would be closed by the server.
+    pub fn drop_posters(&mut self) {
+        self.swarm.cut(self.idle.drain(..));
+    }
+
     /// Connects a watcher for each of these orders and waits until all are subscribed; returns them in that order.
     pub fn add_watchers(&mut self, orders: impl Iterator<Item = usize>) -> Result<Vec<usize>> {
         let (mut watchers, mut subscribed) = (Vec::new(), 0);
