@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use ordercast::accounts::Role;
 use ordercast::base::Clock;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::app::TestApp;
 use crate::app::merchant::{Merchant, hex, hmac};
 use crate::app::watcher::Watcher;
+use crate::app::{TestApp, people};
 use crate::rows::{number, run, written};
 
 fn order(number: &str, status: &str) -> Value {
@@ -227,6 +228,60 @@ async fn a_repeat_is_a_repeat_by_id_by_content_and_at_the_same_time() {
     clock.advance(Duration::from_secs(3600 * 2));
     assert_eq!(shop.send(&nameless).await.status, 201);
     assert_eq!(shop.send(&numbered).await.status, 200, "a number names its order for good");
+}
+
+#[tokio::test]
+async fn two_instances_that_get_the_same_webhook_at_once_make_one_order() {
+    let (first, second) = TestApp::pair().await;
+    let shop = Merchant::new(&first, "pair").await;
+    let twin = shop.at(&second);
+    let nameless = json!({"customer_details": {"email": "jane@example.com"}, "item_summary": "1x Milk"});
+    let numbered = order("T-1", "PENDING");
+    let external = json!({"external_id": "x-1", "customer_details": {"email": "jane@example.com"}});
+    for (made, body) in [&nameless, &numbered, &external].into_iter().enumerate() {
+        let answers = join_all((0..20).map(|n| if n % 2 == 0 { shop.send(body) } else { twin.send(body) })).await;
+        assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201)), "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:?}");
+        assert!(answers.iter().all(|answer| answer.body == answers[0].body), "{answers:?}");
+        assert_eq!(written(&first.parts.db).await.orders, i64::try_from(made).expect("small") + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_has_signed_in_manages_the_company_s_webhooks() {
+    let clock = Clock::manual("2026-11-21T09:00:00Z".parse().expect("a time"));
+    let app = TestApp::with(&["--rate-guess=0", "--rate-public=0"], clock).await;
+    people::merchant(&app, "mira@shop.example").await;
+    let (mira, _) = people::signed_in(&app, "mira@shop.example").await;
+    let made = mira.post("/api/v1/company/webhook-secrets", &json!({})).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let secret = made.body["secret"].as_str().expect("a secret").to_owned();
+    let other = Merchant::new(&app, "elsewhere").await;
+    let headers = [("X-Customer-Email", "MIRA@shop.example"), ("X-Webhook-Signature", secret.as_str())];
+    let body = order("V-1", "on the van").to_string();
+    let sent = other.post("/api/v1/webhook", &headers, body.as_bytes()).await;
+    assert_eq!(sent.status, 201, "{sent:?}");
+    let listed = mira.get("/api/v1/orderreceptions/").await;
+    assert_eq!(listed.body, json!([sent.body]));
+    let inbox = mira.get("/api/v1/inbox?verdict=unmapped").await;
+    let entry = inbox.body["data"][0]["id"].as_str().expect("an entry").to_owned();
+    let word = json!({"theirs": "on the van", "ours": "out_for_delivery"});
+    assert_eq!(mira.send(reqwest::Method::PUT, "/api/v1/inbound-statuses", &word).await.status, 200);
+    let rerun = mira.post(&format!("/api/v1/inbox/{entry}/rerun"), &json!({})).await;
+    assert_eq!((rerun.status, &rerun.body["verdict"]), (200, &json!("updated")), "{rerun:?}");
+    people::merchant(&app, "nadia@other.example").await;
+    let (nadia, _) = people::signed_in(&app, "nadia@other.example").await;
+    for path in [
+        format!("/api/v1/inbox/{entry}"),
+        format!("/api/v1/orderreceptions/{}", sent.body["id"].as_str().expect("an id")),
+    ] {
+        assert_eq!(nadia.get(&path).await.problem(), (404, "not_found"), "{path}");
+    }
+    assert_eq!(nadia.get("/api/v1/orderreceptions/").await.body, json!([]));
+    people::staff(&app, Role::Admin, "rina@platform.example").await;
+    let (rina, _) = people::signed_in(&app, "rina@platform.example").await;
+    assert_eq!(rina.get("/api/v1/orderreceptions/").await.body[0]["id"], sent.body["id"]);
+    assert_eq!(rina.get(&format!("/api/v1/inbox/{entry}")).await.status, 200);
 }
 
 #[tokio::test]

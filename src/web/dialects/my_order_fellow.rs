@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::base::page::Cursor;
 use crate::base::{Error, Result};
-use crate::orders::{Customers, Order, Timeline};
+use crate::orders::{Customers, Order, Status, Timeline};
 use crate::web::PublicUrl;
 use crate::web::auth::{Caller, Read};
 use crate::web::error::Answer;
@@ -86,7 +86,7 @@ pub async fn view(customers: &Customers, order: Order) -> Result<OrderReceptionV
 ///
 /// The reply is an array, whatever its length; where there is more, the `Link` header leads on.
 #[utoipa::path(get, path = "/api/v1/orderreceptions", tag = "Order reception",
-    params(("status" = Option<Vec<String>>, Query, explode = false, description = "One of these, in any letter case"),
+    params(("status" = Option<Vec<Status>>, Query, explode = false, description = "One of these, in any letter case: separated by commas, or given again and again"),
         ("q" = Option<String>, Query, description = "Number, external id, tracking number, name, e-mail or telephone contains this"),
         ("carrier" = Option<String>, Query, description = "This carrier, any letter case"),
         ("updated_since" = Option<String>, Query, format = DateTime, description = "Changed at or after this time (RFC 3339)"),

@@ -68,7 +68,7 @@ pub struct AuditView {
 struct AuditEntryView {
     id: Uuid,
     at: Timestamp,
-    /// The kind of party: `admin`, `vendor`, `token`, `courier`, `system`.
+    /// The kind of party: `admin`, `vendor`, `token`, `webhook`, `courier`, `system`.
     #[schema(example = "token")]
     actor_kind: String,
     /// The party's name.

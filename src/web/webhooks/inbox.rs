@@ -148,10 +148,10 @@ impl FullEntryView {
 
 /// Lists the webhooks that were sent in, newest first.
 #[utoipa::path(get, path = "/api/v1/inbox", tag = "Webhooks received",
-    params(("source" = Option<String>, Query, description = "`ordercast`, `shopify` or `woocommerce`"),
-        ("verdict" = Option<String>, Query, description = "What was made of it, as `unmapped`"),
+    params(("source" = Option<Source>, Query, description = "What kind of system sent it"),
+        ("verdict" = Option<Verdict>, Query, description = "What was made of it"),
         ("topic" = Option<String>, Query, description = "What the sender calls its kind"),
-        ("order" = Option<String>, Query, description = "The order it is about, by UUID"),
+        ("order" = Option<Uuid>, Query, description = "The order it is about, by UUID"),
         ("from" = Option<String>, Query, format = DateTime, description = "Received at or after this time"),
         ("to" = Option<String>, Query, format = DateTime, description = "Received before this time"),
         ("company" = Option<String>, Query, description = "Slug or id; your own, or all there are, when left out"),

@@ -48,6 +48,7 @@ pub struct TakenView {
 #[utoipa::path(post, path = "/api/v1/webhook", tag = "Webhooks received", request_body = SendOrder,
     params(("X-Customer-Email" = Option<String>, Header, description = "The address you sign in with: it tells whose orders these are"),
         ("X-Webhook-Signature" = Option<String>, Header, description = "The secret, or `sha256=` and an HMAC"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same twice is a repeat, where there is no `webhook-id`"),
         ("webhook-id" = Option<String>, Header, description = "Standard Webhooks: the same for every attempt"),
         ("webhook-timestamp" = Option<String>, Header, description = "Standard Webhooks: seconds since 1970, within five minutes of ours"),
         ("webhook-signature" = Option<String>, Header, description = "Standard Webhooks: one or more signatures")),

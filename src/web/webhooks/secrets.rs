@@ -159,7 +159,8 @@ pub async fn rotate_webhook_secret(
     secrets: Data<WebhookSecrets>,
 ) -> Answer {
     let bytes = incoming.bytes().await?;
-    let body = if bytes.is_empty() { RotateWebhookSecret::default() } else { body::parse(&bytes)? };
+    let body = if bytes.is_empty() { None } else { body::parse::<Option<RotateWebhookSecret>>(&bytes)? };
+    let body = body.unwrap_or_default();
     let company = company_of(&caller, body.company.as_deref(), &companies).await?;
     let (known, secret) = secrets.rotate(caller.actor(), company).await?;
     let view = NewWebhookSecretView { secret: Some(secret.expose().to_owned()), about: known.into() };

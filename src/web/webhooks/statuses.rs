@@ -24,7 +24,7 @@ pub struct SetInboundStatus {
     /// Which of your systems says it; `ordercast`, our own format, when left out.
     source: Option<Source>,
     /// The word, in any letter case.
-    #[schema(example = "awaiting-pickup", max_length = 100)]
+    #[schema(example = "awaiting-pickup", min_length = 1, max_length = 100)]
     theirs: String,
     /// What it means here; null for a word that means nothing to customers.
     ours: Option<Status>,
@@ -97,7 +97,7 @@ pub async fn set_inbound_status(
 /// Forgets a word: it means what its platform usually means again.
 #[utoipa::path(delete, path = "/api/v1/inbound-statuses", tag = "Webhooks received",
     params(("theirs" = String, Query, description = "The word"),
-        ("source" = Option<String>, Query, description = "`ordercast` when left out"),
+        ("source" = Option<Source>, Query, description = "`ordercast` when left out"),
         ("company" = Option<String>, Query, description = "Slug or id; your own when left out")),
     responses((status = 204, description = "It is forgotten"), (status = 400, response = crate::web::api::BadRequest),
         (status = 401, response = crate::web::api::Unauthorized), (status = 403, response = crate::web::api::Forbidden),

@@ -64,6 +64,13 @@ impl<'a> Merchant<'a> {
         Self { app, company, slug: slug.to_owned(), email, secret, platform_secret, token }
     }
 
+    /// The same shop, whose systems call another instance.
+    pub fn at<'b>(&self, app: &'b TestApp) -> Merchant<'b> {
+        let (slug, email, secret, token) =
+            (self.slug.clone(), self.email.clone(), self.secret.clone(), self.token.clone());
+        Merchant { app, company: self.company, slug, email, secret, platform_secret: self.platform_secret, token }
+    }
+
     /// The company's own API token.
     pub fn token(&self) -> &str {
         &self.token
