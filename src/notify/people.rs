@@ -178,7 +178,7 @@ impl PeopleMail {
         };
         let Some(letter) = choose(&to) else { return Verdict::Done };
         // An approved company's people sign in anew: until then their session was good for handing in papers only.
-        let path = if letter == PeopleLetter::KycApproved { "/login?next=/kyc" } else { "/kyc" };
+        let path = if letter == PeopleLetter::KycApproved { "/login?next=/start" } else { "/kyc" };
         let input = PeopleInput {
             person: to.name.clone(),
             company: to.company,

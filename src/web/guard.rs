@@ -280,7 +280,7 @@ fn is_free(path: &str) -> bool {
 }
 
 /// Where someone could try out passwords and codes, or make us write letters.
-const GUESSES: [&str; 7] = [
+const GUESSES: [&str; 13] = [
     "/api/v1/users/auth/register",
     "/api/v1/users/verify-otp",
     "/api/v1/users/request-otp",
@@ -288,13 +288,19 @@ const GUESSES: [&str; 7] = [
     "/api/v1/users/auth/password/forgot",
     "/api/v1/users/auth/password/reset",
     "/api/v1/users/kyc/token",
+    "/login",
+    "/signup",
+    "/signup/verify",
+    "/signup/resend",
+    "/forgot",
+    "/reset",
 ];
 
 /// Where someone could try out numbers, addresses or passwords.
 fn is_guess(method: &Method, path: &str) -> bool {
     let path = path.trim_end_matches('/');
     method == Method::POST
-        && (matches!(path, "/track" | "/api/v1/track/lookup" | "/login")
+        && (matches!(path, "/track" | "/api/v1/track/lookup")
             || GUESSES.contains(&path)
             || path.starts_with("/setup/")
             || (path.starts_with("/track/") && path.ends_with("/renew")))

@@ -1,5 +1,6 @@
 //! What a company says about its business, checked field by field so that all that is wrong is told at once. Pure.
 
+use super::countries::is_country;
 use crate::base::error::Invalid;
 
 /// What a company says about its business, as it was sent.
@@ -41,7 +42,7 @@ impl Business {
 
     fn wrongs(&self) -> Vec<Invalid> {
         let line = |text: &str, most| (1..=most).contains(&text.chars().count()) && !text.contains(char::is_control);
-        let is_country = self.country.len() == 2 && self.country.bytes().all(|byte| byte.is_ascii_uppercase());
+        let is_country = is_country(&self.country);
         let is_address = line(&self.address.replace('\n', " "), 500);
         let checks = [
             (

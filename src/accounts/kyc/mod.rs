@@ -10,6 +10,7 @@
 
 pub mod application;
 pub mod business;
+pub mod countries;
 pub mod papers;
 mod store;
 

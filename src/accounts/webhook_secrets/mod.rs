@@ -81,6 +81,8 @@ pub struct WebhookSecret {
     pub expires_at: Option<Timestamp>,
     /// When a webhook last came signed with it, to about a minute.
     pub last_used_at: Option<Timestamp>,
+    /// When the merchant was shown it; it is once.
+    pub shown_at: Option<Timestamp>,
 }
 
 /// A secret a webhook may be signed with right now.

@@ -37,6 +37,7 @@ impl Row {
             created_at: self.created_at.0,
             expires_at: self.expires_at.map(|at| at.0),
             last_used_at: self.last_used_at.map(|at| at.0),
+            shown_at: self.shown_at.map(|at| at.0),
         })
     }
 }

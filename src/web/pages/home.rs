@@ -51,7 +51,7 @@ pub fn reply(pages: &Pages, wish: &Wish) -> HttpResponse {
         description: frame.t("home.text"),
         is_live: false,
         brand: "Ordercast",
-        chip: html! {},
+        chip: html! { a.btn.sm href="/login" { (frame.t("account.login")) } },
         banner: html! {},
         skip: frame.t("page.skip"),
     };

@@ -98,6 +98,7 @@ pub(super) fn form(frame: &Frame, sent: Option<&Lookup>) -> Markup {
         autocomplete: "off",
         most: 100,
         wrong: number_bad.then(|| frame.t("lookup.number_missing")),
+        ..Field::default()
     };
     let email = Field {
         name: "email",
@@ -108,6 +109,7 @@ pub(super) fn form(frame: &Frame, sent: Option<&Lookup>) -> Markup {
         autocomplete: "email",
         most: 254,
         wrong: email_bad.then(|| frame.t("lookup.email_missing")),
+        ..Field::default()
     };
     html! {
         form.form method="post" action="/track" {

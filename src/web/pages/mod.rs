@@ -1,4 +1,5 @@
-//! The faces customers see: tracking page, look-up, home, the demo shop, and the embedded files they are made of.
+//! The faces customers see: tracking page, look-up, home, the demo shop, the pages of people who sign in, and the
+//! embedded files they are made of.
 //!
 //! Every page is complete as the server sends it and works without scripts; scripts then keep it up to date. What a page
 //! says comes from the language files, how a status looks from one table. What is not here: the rules of orders and
@@ -12,6 +13,7 @@ pub mod home;
 pub mod lang;
 pub mod looks;
 pub mod lookup;
+mod people;
 mod posted;
 mod setup;
 mod shell;
@@ -117,6 +119,7 @@ impl Frame<'_> {
 /// The routes of the pages and of the embedded files.
 pub fn routes(routes: &mut ServiceConfig) {
     routes
+        .configure(people::routes)
         .service(endpoint!("/" => get: handlers::get_home))
         .service(endpoint!(["/track", "/track/"] => get: handlers::get_lookup, post: handlers::look_up))
         .service(endpoint!(["/track/{pass}", "/track/{pass}/"] => get: handlers::get_track))

@@ -142,6 +142,7 @@ fn ask(frame: &Frame, sent: &SetUp, invalid: Option<&Invalid>) -> Markup {
         autocomplete,
         most,
         wrong: invalid.filter(|invalid| invalid.field == Some(name)).map(|invalid| wrong(frame, invalid)),
+        ..Field::default()
     };
     html! {
         section.card.panel aria-labelledby="h" {

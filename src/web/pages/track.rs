@@ -63,12 +63,14 @@ fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
     shell(frame, &head, &main, &tail)
 }
 
+/// Words that only other pages say.
+const OTHER_PAGES: [&str; 9] =
+    ["account.", "form.", "home.", "kyc.", "lookup.", "review.", "setup.", "trouble.", "widget."];
+
 /// What the script starts from: the same state, the words, and how each status looks.
 fn boot(reader: &Reader, view: &TrackView, pass: &str) -> serde_json::Value {
     let mut lang = reader.lang.clone();
-    lang.strings.retain(|key, _| {
-        !["form.", "home.", "lookup.", "setup.", "trouble.", "widget."].iter().any(|other| key.starts_with(other))
-    });
+    lang.strings.retain(|key, _| !OTHER_PAGES.iter().any(|other| key.starts_with(other)));
     serde_json::json!({ "pass": pass, "view": view, "lang": lang, "looks": looks::table(), "now": reader.now })
 }
 

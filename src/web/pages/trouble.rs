@@ -80,13 +80,17 @@ impl Trouble {
     }
 }
 
+/// Where pages are.
+const PAGES: [&str; 10] =
+    ["/track", "/setup/", "/signup", "/login", "/logout", "/forgot", "/reset", "/start", "/kyc", "/admin/"];
+
 /// Whether whoever asks is to get a page: a browser, by what it accepts; and on the addresses of pages everybody who does
 /// not ask for something else. The API never answers with pages.
 #[must_use]
 pub fn wants_page(request: &HttpRequest) -> bool {
     let (path, accept) = (request.path(), request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()));
     let accept = accept.unwrap_or("*/*");
-    let is_page = path == "/" || ["/track", "/setup/"].iter().any(|start| path.starts_with(start));
+    let is_page = path == "/" || PAGES.iter().any(|start| path.starts_with(start));
     !path.starts_with("/api/") && (accept.contains("text/html") || is_page && accept.contains("*/*"))
 }
 
@@ -99,8 +103,9 @@ pub(super) fn refuse(pages: &Pages, request: &HttpRequest, error: Error) -> Http
     if trouble == Trouble::Unavailable {
         tracing::error!(?error, "a page could not be shown");
     }
-    // Where a form was sent to there is nothing to see: the way back is the form.
-    let here = if request.method() == Method::POST { "/track" } else { request.path() };
+    // Where a look-up or a choice was sent to there is nothing to see: the way back is the form.
+    let is_of_track = request.method() == Method::POST && request.path().starts_with("/track");
+    let here = if is_of_track { "/track" } else { request.path() };
     reply(pages, trouble, here, &Wish::of(request))
 }
 

@@ -3,6 +3,7 @@
 pub mod chromium;
 pub mod customer;
 pub mod cutter;
+pub mod applicants;
 pub mod caller;
 pub mod folder;
 pub mod guarded;

@@ -1,0 +1,152 @@
+//! A shop's whole way in, in a real browser: sign-up, the code from a real mail, papers, approval, secret, first order,
+//! sign-out. Every page is looked at in two colour schemes and three widths.
+
+use reqwest::redirect::Policy;
+use serde_json::json;
+use thirtyfour::prelude::*;
+
+use crate::app::TestApp;
+use crate::app::applicants::{PDF, admin};
+use crate::app::chromium::Browser;
+use crate::app::people::{PASSWORD, code};
+use crate::app::post_office::PostOffice;
+
+/// A script condition: the first heading says this.
+fn headline(text: &str) -> String {
+    format!("document.querySelector('h1').innerText === {text:?}")
+}
+
+async fn fill(browser: &Browser, name: &str, value: &str) {
+    let field = browser.driver.find(By::Name(name)).await.expect("the field");
+    field.send_keys(value).await.expect("typing");
+}
+
+async fn press(browser: &Browser, selector: &str) {
+    browser.driver.find(By::Css(selector)).await.expect("the button").click().await.expect("a click");
+}
+
+/// The page keeps to the rules of accessibility and to the window's width, in both schemes and on small screens.
+async fn look_at(browser: &Browser, name: &str) {
+    for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")] {
+        browser.look(width, scheme).await;
+        browser.shot(&format!("{name}-{width}-{scheme}")).await;
+        browser.until(&format!("{name} fits {width}"), "document.documentElement.scrollWidth <= innerWidth").await;
+        if width > 320 {
+            let faults = browser.accessibility_faults().await;
+            assert!(faults.is_empty(), "{name} {width} {scheme}: {faults:#?}");
+        }
+    }
+    browser.look(1280, "light").await;
+    browser.until("the window is wide again", "innerWidth === 1280").await;
+}
+
+async fn log_in(browser: &Browser, app: &TestApp, email: &str) {
+    browser.driver.goto(format!("{}/login", app.url)).await.expect("the page opens");
+    fill(browser, "email", email).await;
+    fill(browser, "password", PASSWORD).await;
+    press(browser, "main [type=submit]").await;
+}
+
+#[tokio::test]
+async fn a_shop_signs_up_is_approved_and_its_first_order_is_live() {
+    let mut office = PostOffice::open();
+    let app =
+        TestApp::with(&[&office.flag(), "--rate-guess=0", "--rate-public=0"], ordercast::base::Clock::System).await;
+    admin(&app, "rina@host.example").await;
+    let browser = Browser::open().await;
+    browser.driver.goto(format!("{}/signup", app.url)).await.expect("the page opens");
+    browser.until("the form is there", &headline("Create your account")).await;
+    look_at(&browser, "signup").await;
+    fill(&browser, "company_name", "Juniper & Co.").await;
+    fill(&browser, "email", "owner@shop.example").await;
+    fill(&browser, "password", PASSWORD).await;
+    press(&browser, "main [type=submit]").await;
+    browser.until("a code is asked for", &headline("Check your inbox")).await;
+    look_at(&browser, "verify").await;
+    let waits = "document.querySelector('[data-cooldown]').disabled";
+    browser.until("a new code is not to be had at once", waits).await;
+    fill(&browser, "otp", &code(&office.next().await)).await;
+    press(&browser, "main [type=submit]").await;
+
+    browser.until("papers are asked for", &headline("Tell us about your business")).await;
+    look_at(&browser, "kyc").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (good, bad) = (folder.path().join("certificate.pdf"), folder.path().join("..evil.pdf"));
+    std::fs::write(&good, PDF).expect("a file");
+    std::fs::write(&bad, "MZ").expect("a file");
+    let write = async |file: &std::path::Path| {
+        fill(&browser, "registration", file.to_str().expect("UTF-8")).await;
+        press(&browser, "main [type=submit]").await;
+    };
+    fill(&browser, "legal_name", "Juniper & Co. Ltd").await;
+    fill(&browser, "registration_number", "HRB 20931").await;
+    let country = browser.driver.find(By::Css("option[value=DE]")).await.expect("the country");
+    country.click().await.expect("a choice");
+    fill(&browser, "address", "1 Long Road, Berlin").await;
+    write(&bad).await;
+    browser.until("what is wrong is said first", "document.querySelector('.wrongs a').hash === '#registration'").await;
+    browser.until("the bad field has the focus", "document.activeElement.id === 'registration'").await;
+    look_at(&browser, "kyc-wrong").await;
+    write(&good).await;
+    browser.until("they wait", &headline("We are looking at your details")).await;
+    look_at(&browser, "kyc-waiting").await;
+    assert_eq!(office.next().await.header("Subject"), Some("We have your business details"));
+    press(&browser, "header [type=submit]").await;
+    browser.until("signed out", "document.querySelector('[role=status]').innerText === 'You are signed out.'").await;
+    look_at(&browser, "login").await;
+
+    log_in(&browser, &app, "rina@host.example").await;
+    browser.until("staff is in", &headline("You are signed in")).await;
+    press(&browser, "main a.primary").await;
+    browser.until("the queue", &headline("KYC review")).await;
+    look_at(&browser, "queue").await;
+    press(&browser, "tbody a").await;
+    browser.until("the papers", &headline("Juniper & Co.")).await;
+    press(&browser, "details summary").await;
+    look_at(&browser, "review").await;
+    press(&browser, "details[open] [type=submit]").await;
+    browser.until("nothing waits any more", &headline("Nothing waits for you")).await;
+    look_at(&browser, "queue-empty").await;
+    assert_eq!(office.next().await.header("Subject"), Some("Juniper & Co. is approved"));
+    press(&browser, "header [type=submit]").await;
+    browser.until("signed out", &headline("Sign in")).await;
+
+    log_in(&browser, &app, "owner@shop.example").await;
+    browser.until("the shop is in", &headline("You are signed in")).await;
+    look_at(&browser, "start").await;
+    press(&browser, "[action='/start/secret'] [type=submit]").await;
+    browser.until("the secret is shown", "document.querySelector('#secret').innerText.startsWith('whsec_')").await;
+    look_at(&browser, "start-secret").await;
+    let secret = browser.driver.find(By::Id("secret")).await.expect("the secret").text().await.expect("text");
+
+    let order = json!({
+        "customer_details": {"name": "Jane Doe", "phone": "+1234567890", "email": "jane@example.com"},
+        "address": "123 Main St, Anytown, USA", "item_summary": "1x Widget", "tracking_status": "PENDING",
+    });
+    let request = app.http.post(format!("{}/api/v1/webhook/", app.url)).json(&order);
+    let request = request.header("X-Webhook-Signature", &secret).header("X-Customer-Email", "owner@shop.example");
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status(), 201);
+    let order: serde_json::Value = answer.json().await.expect("JSON");
+    let id = order["id"].as_str().expect("an id").parse().expect("an id");
+    let (_, pass) = app.parts.passes.create(id, None).await.expect("a pass");
+    let session = browser.driver.get_named_cookie("oc_session").await.expect("the cookie");
+    browser.driver.goto(format!("{}/track/{pass}", app.url)).await.expect("the page opens");
+    browser.until("the order is on its page", &headline("We have your order")).await;
+    let moved = json!({"id": order["id"], "tracking_status": "CONFIRMED"});
+    let request = app.http.post(format!("{}/api/v1/webhook/", app.url)).json(&moved);
+    let request = request.header("X-Webhook-Signature", &secret).header("X-Customer-Email", "owner@shop.example");
+    assert!(request.send().await.expect("an answer").status().is_success());
+    browser.until("and moves by itself", &headline("Your order is confirmed")).await;
+
+    browser.driver.goto(format!("{}/start", app.url)).await.expect("the page opens");
+    press(&browser, "header [type=submit]").await;
+    browser.until("signed out", &headline("Sign in")).await;
+    let http = reqwest::Client::builder().redirect(Policy::none()).build().expect("a client");
+    let kept = http.get(format!("{}/start", app.url)).header("cookie", format!("oc_session={}", session.value));
+    assert_eq!(kept.send().await.expect("an answer").headers()["location"], "/login?next=%2Fstart");
+    let refresh = json!({"refresh": session.value});
+    let refused = app.http.post(format!("{}/api/v1/users/auth/refresh/", app.url)).json(&refresh);
+    assert_eq!(refused.send().await.expect("an answer").status(), 401);
+    browser.close().await;
+}
