@@ -143,7 +143,8 @@ async fn of_those_who_decide_at_once_one_wins() {
     assert_eq!(statuses, [201, 409, 409, 409]);
     let id = text(&staff.get("/api/v1/admin/kyc").await.body["data"][0]["id"]);
     let decide = |n: usize| {
-        let (verb, body) = if n % 2 == 0 { ("approve", json!({})) } else { ("reject", json!({"reason": "no"})) };
+        let (verb, body) =
+            if n.is_multiple_of(2) { ("approve", json!({})) } else { ("reject", json!({"reason": "no"})) };
         let (staff, path) = (&staff, format!("/api/v1/admin/kyc/{id}/{verb}"));
         async move { staff.post(&path, &body).await }
     };

@@ -47,100 +47,115 @@ async fn log_in(browser: &Browser, app: &TestApp, email: &str) {
     press(browser, "main [type=submit]").await;
 }
 
-#[tokio::test]
-async fn a_shop_signs_up_is_approved_and_its_first_order_is_live() {
-    let mut office = PostOffice::open();
-    let app =
-        TestApp::with(&[&office.flag(), "--rate-guess=0", "--rate-public=0"], ordercast::base::Clock::System).await;
-    admin(&app, "rina@host.example").await;
-    let browser = Browser::open().await;
+/// Signs up and proves the address.
+async fn sign_up(browser: &Browser, app: &TestApp, office: &mut PostOffice) {
     browser.driver.goto(format!("{}/signup", app.url)).await.expect("the page opens");
     browser.until("the form is there", &headline("Create your account")).await;
-    look_at(&browser, "signup").await;
-    fill(&browser, "company_name", "Juniper & Co.").await;
-    fill(&browser, "email", "owner@shop.example").await;
-    fill(&browser, "password", PASSWORD).await;
-    press(&browser, "main [type=submit]").await;
+    look_at(browser, "signup").await;
+    fill(browser, "company_name", "Juniper & Co.").await;
+    fill(browser, "email", "owner@shop.example").await;
+    fill(browser, "password", PASSWORD).await;
+    press(browser, "main [type=submit]").await;
     browser.until("a code is asked for", &headline("Check your inbox")).await;
-    look_at(&browser, "verify").await;
+    look_at(browser, "verify").await;
     let waits = "document.querySelector('[data-cooldown]').disabled";
     browser.until("a new code is not to be had at once", waits).await;
-    fill(&browser, "otp", &code(&office.next().await)).await;
-    press(&browser, "main [type=submit]").await;
+    fill(browser, "otp", &code(&office.next().await)).await;
+    press(browser, "main [type=submit]").await;
+}
 
-    browser.until("papers are asked for", &headline("Tell us about your business")).await;
-    look_at(&browser, "kyc").await;
+/// Chooses a file of this name and content as the first document and sends the form.
+async fn choose_and_send(browser: &Browser, name: &str, content: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
-    let (good, bad) = (folder.path().join("certificate.pdf"), folder.path().join("..evil.pdf"));
-    std::fs::write(&good, PDF).expect("a file");
-    std::fs::write(&bad, "MZ").expect("a file");
-    let write = async |file: &std::path::Path| {
-        fill(&browser, "registration", file.to_str().expect("UTF-8")).await;
-        press(&browser, "main [type=submit]").await;
-    };
-    fill(&browser, "legal_name", "Juniper & Co. Ltd").await;
-    fill(&browser, "registration_number", "HRB 20931").await;
+    let file = folder.path().join(name);
+    std::fs::write(&file, content).expect("a file");
+    fill(browser, "registration", file.to_str().expect("UTF-8")).await;
+    press(browser, "main [type=submit]").await;
+    let chosen = "!document.querySelector('#registration')?.files.length";
+    browser.until("the file has been sent", chosen).await;
+}
+
+/// Hands in papers, at first with a file that is none, and signs out.
+async fn hand_in(browser: &Browser, office: &mut PostOffice) {
+    browser.until("papers are asked for", &headline("Tell us about your business")).await;
+    look_at(browser, "kyc").await;
+    fill(browser, "legal_name", "Juniper & Co. Ltd").await;
+    fill(browser, "registration_number", "HRB 20931").await;
     let country = browser.driver.find(By::Css("option[value=DE]")).await.expect("the country");
     country.click().await.expect("a choice");
-    fill(&browser, "address", "1 Long Road, Berlin").await;
-    write(&bad).await;
+    fill(browser, "address", "1 Long Road, Berlin").await;
+    choose_and_send(browser, "..evil.pdf", b"MZ").await;
     browser.until("what is wrong is said first", "document.querySelector('.wrongs a').hash === '#registration'").await;
     browser.until("the bad field has the focus", "document.activeElement.id === 'registration'").await;
-    look_at(&browser, "kyc-wrong").await;
-    write(&good).await;
+    look_at(browser, "kyc-wrong").await;
+    choose_and_send(browser, "certificate.pdf", PDF).await;
     browser.until("they wait", &headline("We are looking at your details")).await;
-    look_at(&browser, "kyc-waiting").await;
+    look_at(browser, "kyc-waiting").await;
     assert_eq!(office.next().await.header("Subject"), Some("We have your business details"));
-    press(&browser, "header [type=submit]").await;
+    press(browser, "header [type=submit]").await;
     browser.until("signed out", "document.querySelector('[role=status]').innerText === 'You are signed out.'").await;
-    look_at(&browser, "login").await;
+    look_at(browser, "login").await;
+}
 
-    log_in(&browser, &app, "rina@host.example").await;
+/// An admin approves what waits, and signs out.
+async fn approve(browser: &Browser, app: &TestApp, office: &mut PostOffice) {
+    log_in(browser, app, "rina@host.example").await;
     browser.until("staff is in", &headline("You are signed in")).await;
-    press(&browser, "main a.primary").await;
+    press(browser, "main a.primary").await;
     browser.until("the queue", &headline("KYC review")).await;
-    look_at(&browser, "queue").await;
-    press(&browser, "tbody a").await;
+    look_at(browser, "queue").await;
+    press(browser, "tbody a").await;
     browser.until("the papers", &headline("Juniper & Co.")).await;
-    press(&browser, "details summary").await;
-    look_at(&browser, "review").await;
-    press(&browser, "details[open] [type=submit]").await;
+    press(browser, "details summary").await;
+    look_at(browser, "review").await;
+    press(browser, "details[open] [type=submit]").await;
     browser.until("nothing waits any more", &headline("Nothing waits for you")).await;
-    look_at(&browser, "queue-empty").await;
+    look_at(browser, "queue-empty").await;
     assert_eq!(office.next().await.header("Subject"), Some("Juniper & Co. is approved"));
-    press(&browser, "header [type=submit]").await;
+    press(browser, "header [type=submit]").await;
     browser.until("signed out", &headline("Sign in")).await;
+}
 
-    log_in(&browser, &app, "owner@shop.example").await;
+/// The shop signs in and is shown its secret.
+async fn see_secret(browser: &Browser, app: &TestApp) -> String {
+    log_in(browser, app, "owner@shop.example").await;
     browser.until("the shop is in", &headline("You are signed in")).await;
-    look_at(&browser, "start").await;
-    press(&browser, "[action='/start/secret'] [type=submit]").await;
+    look_at(browser, "start").await;
+    press(browser, "[action='/start/secret'] [type=submit]").await;
     browser.until("the secret is shown", "document.querySelector('#secret').innerText.startsWith('whsec_')").await;
-    look_at(&browser, "start-secret").await;
-    let secret = browser.driver.find(By::Id("secret")).await.expect("the secret").text().await.expect("text");
+    look_at(browser, "start-secret").await;
+    browser.driver.find(By::Id("secret")).await.expect("the secret").text().await.expect("text")
+}
 
+async fn deliver(app: &TestApp, secret: &str, body: &serde_json::Value) -> reqwest::Response {
+    let request = app.http.post(format!("{}/api/v1/webhook/", app.url)).json(body);
+    let request = request.header("X-Webhook-Signature", secret).header("X-Customer-Email", "owner@shop.example");
+    request.send().await.expect("an answer")
+}
+
+/// An order comes in and moves on, and its customer's page follows.
+async fn send_orders(browser: &Browser, app: &TestApp, secret: &str) {
     let order = json!({
         "customer_details": {"name": "Jane Doe", "phone": "+1234567890", "email": "jane@example.com"},
         "address": "123 Main St, Anytown, USA", "item_summary": "1x Widget", "tracking_status": "PENDING",
     });
-    let request = app.http.post(format!("{}/api/v1/webhook/", app.url)).json(&order);
-    let request = request.header("X-Webhook-Signature", &secret).header("X-Customer-Email", "owner@shop.example");
-    let answer = request.send().await.expect("an answer");
+    let answer = deliver(app, secret, &order).await;
     assert_eq!(answer.status(), 201);
     let order: serde_json::Value = answer.json().await.expect("JSON");
     let id = order["id"].as_str().expect("an id").parse().expect("an id");
     let (_, pass) = app.parts.passes.create(id, None).await.expect("a pass");
-    let session = browser.driver.get_named_cookie("oc_session").await.expect("the cookie");
     browser.driver.goto(format!("{}/track/{pass}", app.url)).await.expect("the page opens");
     browser.until("the order is on its page", &headline("We have your order")).await;
     let moved = json!({"id": order["id"], "tracking_status": "CONFIRMED"});
-    let request = app.http.post(format!("{}/api/v1/webhook/", app.url)).json(&moved);
-    let request = request.header("X-Webhook-Signature", &secret).header("X-Customer-Email", "owner@shop.example");
-    assert!(request.send().await.expect("an answer").status().is_success());
+    assert!(deliver(app, secret, &moved).await.status().is_success());
     browser.until("and moves by itself", &headline("Your order is confirmed")).await;
+}
 
+/// Signs out; what the browser held opens nothing any more.
+async fn sign_out(browser: &Browser, app: &TestApp) {
+    let session = browser.driver.get_named_cookie("oc_session").await.expect("the cookie");
     browser.driver.goto(format!("{}/start", app.url)).await.expect("the page opens");
-    press(&browser, "header [type=submit]").await;
+    press(browser, "header [type=submit]").await;
     browser.until("signed out", &headline("Sign in")).await;
     let http = reqwest::Client::builder().redirect(Policy::none()).build().expect("a client");
     let kept = http.get(format!("{}/start", app.url)).header("cookie", format!("oc_session={}", session.value));
@@ -148,5 +163,20 @@ async fn a_shop_signs_up_is_approved_and_its_first_order_is_live() {
     let refresh = json!({"refresh": session.value});
     let refused = app.http.post(format!("{}/api/v1/users/auth/refresh/", app.url)).json(&refresh);
     assert_eq!(refused.send().await.expect("an answer").status(), 401);
+}
+
+#[tokio::test]
+async fn a_shop_signs_up_is_approved_and_its_first_order_is_live() {
+    let mut office = PostOffice::open();
+    let flags = [&office.flag(), "--rate-guess=0", "--rate-public=0"];
+    let app = TestApp::with(&flags, ordercast::base::Clock::System).await;
+    admin(&app, "rina@host.example").await;
+    let browser = Browser::open().await;
+    sign_up(&browser, &app, &mut office).await;
+    hand_in(&browser, &mut office).await;
+    approve(&browser, &app, &mut office).await;
+    let secret = see_secret(&browser, &app).await;
+    send_orders(&browser, &app, &secret).await;
+    sign_out(&browser, &app).await;
     browser.close().await;
 }
