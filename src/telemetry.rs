@@ -57,12 +57,28 @@ const HIDDEN: &str = "[hidden]";
 
 /// What comes right before a secret, in lower case. The value that follows ends at the first character that cannot stand
 /// in a token, a pass or a password of a URL.
-const MARKS: &[&str] =
-    &["token=", "pass=", "password=", "secret=", "/track/", "/setup/", "bearer ", "oc_live_", "oc_test_"];
+const MARKS: &[&str] = &[
+    "token=",
+    "pass=",
+    "password=",
+    "secret=",
+    "otp=",
+    "oc_session=",
+    "oc_access=",
+    "/track/",
+    "/setup/",
+    "bearer ",
+    "oc_live_",
+    "oc_test_",
+    "whsec_", // How every JSON Web Token begins: `{"typ"` and `{"alg"`.
+    "eyj0exai",
+    "eyjhbgci",
+];
 
 /// The text without what is secret in it: `token=` and `pass=` values, the pass in `/track/{pass}`, the
 /// key in `/setup/{key}`, bearer credentials,
-/// API tokens anywhere, and the password of a URL.
+/// API tokens, webhook secrets and JSON Web Tokens anywhere, one-time codes and session cookies by their names, and the
+/// password of a URL.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
@@ -300,6 +316,9 @@ mod tests {
             ("redis://:p@w@h/0", "redis://:[hidden]@h/0"),
             ("two token=a and TOKEN=b", "two token=[hidden] and TOKEN=[hidden]"),
             ("?token=%6Fc&pass=é", "?token=[hidden]&pass=[hidden]"),
+            ("refresh eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJz.c-_9 was", "refresh eyJ0eXAi[hidden] was"),
+            ("Cookie: oc_session=a.b; oc_access=c", "Cookie: oc_session=[hidden]; oc_access=[hidden]"),
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_[hidden]"),
         ] {
             assert_eq!(redact(text), clean);
         }

@@ -155,7 +155,13 @@ pub(super) async fn insert_token(conn: &mut Conn, token: &Token, hash: &[u8; 32]
 }
 
 pub(super) async fn find_tokens(conn: &mut Conn, hashes: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, Token)>> {
-    let query = api_tokens::table.filter(api_tokens::hash.eq_any(hashes));
+    // The tokens of a company that is barred are good for nothing meanwhile.
+    let state = companies::state.nullable();
+    let query = api_tokens::table
+        .left_join(companies::table.on(companies::id.nullable().eq(api_tokens::company_id)))
+        .filter(api_tokens::hash.eq_any(hashes))
+        .filter(state.is_null().or(state.ne(SUSPENDED)))
+        .select(api_tokens::all_columns);
     let rows = load!(conn, TokenRow, query)?;
     rows.into_iter().map(|row| Ok((row.hash.clone(), row.try_into()?))).collect()
 }
@@ -184,7 +190,17 @@ pub(super) async fn mark_used(conn: &mut Conn, used: Vec<TokenId>, now: Timestam
     Ok(())
 }
 
+/// Tokens revoked at or after a moment, and those of companies that are barred now: since when, nobody needs to know.
 pub(super) async fn list_revoked_tokens(conn: &mut Conn, since: Timestamp) -> Result<Vec<TokenId>> {
-    let query = api_tokens::table.filter(api_tokens::revoked_at.ge(At(since))).select(api_tokens::id);
-    Ok(load!(conn, TokenId, query)?)
+    let revoked = api_tokens::table.filter(api_tokens::revoked_at.ge(At(since))).select(api_tokens::id);
+    let mut ids = load!(&mut *conn, TokenId, revoked)?;
+    let barred = api_tokens::table
+        .inner_join(companies::table.on(companies::id.nullable().eq(api_tokens::company_id)))
+        .filter(companies::state.eq(SUSPENDED))
+        .select(api_tokens::id);
+    ids.extend(load!(conn, TokenId, barred)?);
+    Ok(ids)
 }
+
+/// The state of a company that is barred, as it is stored.
+const SUSPENDED: &str = "suspended";

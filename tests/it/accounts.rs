@@ -201,7 +201,7 @@ async fn a_company_looks_after_its_own_people_and_no_others() {
     let invited = owner.post("/api/v1/company/people/", &invite).await;
     assert_eq!(
         (invited.status, &invited.body["state"], &invited.body["role"]),
-        (201, &json!("invited"), &json!("vendor"))
+        (201, &json!("unverified"), &json!("vendor"))
     );
     assert_eq!(owner.post("/api/v1/company/people", &invite).await.problem(), (409, "email_taken"));
     let mail = office.next().await;

@@ -179,3 +179,39 @@ async fn secrets_come_from_files_and_settings_that_cannot_be_used_are_named() {
         assert!(said.contains(words) && !said.contains("hush"), "{name}={value}: {said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admins_are_made_and_rescued_from_the_command_line() {
+    let ground = Ground::lay().await;
+    let folder = ground.folder.path().to_str().expect("a path").to_owned();
+    let place = ["--data-dir", folder.as_str(), "--database-url", ground.database_url.as_str()];
+    let (_server, url) = serve(&[&place[..], &["--rate-guess", "0"]].concat());
+    let admin = |arguments: &[&str]| run(&[&["admin"], arguments, &place].concat(), &[]);
+    let http = reqwest::Client::new();
+    let log_in = async |password: &str| {
+        let body = json!({"email": "rina@host.example", "password": password});
+        let answer = http.post(format!("{url}/api/v1/users/auth/login/")).json(&body).send().await.expect("an answer");
+        answer.status().as_u16()
+    };
+    let last = |said: &str| said.lines().last().expect("a last line").to_owned();
+
+    let said = out(&admin(&["create", "Rina@host.example", "--name", "Rina"]));
+    assert!(said.contains("Rina (super_admin) may sign in as rina@host.example."), "{said}");
+    let first = last(&said);
+    assert_eq!((first.len(), log_in(&first).await), (24, 200));
+    assert!(complaint(&admin(&["create", "rina@host.example", "--name", "R"])).contains("exists already"));
+    assert!(complaint(&admin(&["create", "x@host.example", "--name", "X", "--role", "vendor"])).contains("admin or"));
+    assert!(complaint(&admin(&["create", "nonsense", "--name", "X"])).contains("e-mail address"));
+
+    let second = last(&out(&admin(&["reset", "rina@host.example"])));
+    assert_eq!((log_in(&first).await, log_in(&second).await), (401, 200));
+    let file = ground.folder.path().join("password");
+    std::fs::write(&file, "my own words\n").expect("written");
+    let chosen = ["reset", "rina@host.example", "--password-file", file.to_str().expect("a path")];
+    let said = out(&admin(&chosen));
+    assert!(!said.contains("my own words"), "{said}");
+    assert_eq!((log_in(&second).await, log_in("my own words").await), (401, 200));
+    std::fs::write(&file, "short\n").expect("written");
+    assert!(complaint(&admin(&chosen)).contains("8 to 128 characters"));
+    assert!(complaint(&admin(&["reset", "nobody@host.example"])).contains("Account not found"));
+}

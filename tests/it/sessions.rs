@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ordercast::accounts::Role;
 use ordercast::accounts::sessions::Pair;
+use ordercast::accounts::tokens::NewToken;
 use ordercast::base::Actor;
 use ordercast::orders::NewOrder;
 use reqwest::Method;
@@ -249,4 +250,32 @@ async fn a_socket_opens_by_cookie_for_pages_of_this_site_only() {
     app.parts.sessions.end(opened.login.person.clone(), opened.login.id).await.expect("it ends");
     assert_eq!(ask(&[("cookie", &cookie), ("origin", &app.url)]).await["code"], "forbidden");
     assert_eq!(signed_in(&app, JOHN).await.1.person.email, JOHN);
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_barred_company_rest_until_it_is_let_in_again() {
+    let app = TestApp::start().await;
+    let (_, company) = merchant(&app, JOHN).await;
+    let new = NewToken {
+        name: "erp".into(),
+        scopes: "orders:read".parse().expect("a scope"),
+        company: Some(company),
+        expires_at: None,
+    };
+    let text = app.parts.tokens.generate(Actor::System("tests"), new).await.expect("a token").1;
+    let erp = Caller::bearing(&app, Some(text.expose()));
+    let mut socket = Watcher::connect(&app.url, &format!("?token={}", text.expose())).await;
+    socket.say(&json!({"type": "subscribe", "id": 1, "feed": "orders"})).await;
+    socket.next_of("subscribed").await;
+    let bar = async |is_suspended| {
+        app.parts.people.suspend_company(Actor::System("tests"), company, is_suspended).await.expect("a company");
+    };
+    assert_eq!(erp.get("/api/v1/orders").await.status, 200);
+    bar(true).await;
+    assert_eq!(erp.get("/api/v1/orders").await.problem(), (401, "unauthenticated"));
+    assert_eq!(closed(socket).await, 4001);
+    bar(false).await;
+    assert_eq!(erp.get("/api/v1/orders").await.status, 200);
+    let everywhere = app.token("orders:read").await;
+    assert_eq!(Caller::bearing(&app, Some(&everywhere)).get("/api/v1/orders").await.status, 200, "of no company");
 }

@@ -56,7 +56,7 @@ pub struct PersonView {
     role: &'static str,
     /// The company the person works for; null for those who run the platform.
     company: Option<Uuid>,
-    /// `invited` until the invitation is answered, `active`, or `suspended`.
+    /// `unverified` until the address is proven by the mailed code, `active`, or `suspended`.
     #[schema(example = "active")]
     state: &'static str,
     created_at: Timestamp,
@@ -67,7 +67,7 @@ impl From<Member> for PersonView {
         let state = match (member.suspended_at, member.is_verified) {
             (Some(_), _) => "suspended",
             (None, true) => "active",
-            (None, false) => "invited",
+            (None, false) => "unverified",
         };
         let person = member.person;
         Self {
