@@ -46,10 +46,10 @@ pub struct VerifyOtp {
     otp: String,
 }
 
-/// An address.
+/// An address; a text that is none is nobody's.
 #[derive(Deserialize, ToSchema)]
 pub struct RequestOtp {
-    #[schema(example = "john@example.com", format = Email)]
+    #[schema(example = "john@example.com")]
     pub(super) email: String,
 }
 
@@ -94,7 +94,7 @@ pub async fn verify_otp(incoming: Incoming, people: Data<People>) -> Answer {
 ///
 /// At most once a minute and ten times a day. The reply is always the same.
 #[utoipa::path(post, path = "/api/v1/users/request-otp", tag = "Accounts", request_body = RequestOtp,
-    responses((status = 200, description = "Always the same", body = String, example = json!(SENT)), (status = 400, response = crate::web::api::BadRequest)),
+    responses((status = 200, description = "Always the same", body = String, content_type = "application/json", example = json!(SENT)), (status = 400, response = crate::web::api::BadRequest)),
     security(()))]
 pub async fn request_otp(incoming: Incoming, people: Data<People>) -> Answer {
     let body: RequestOtp = incoming.json().await?;
