@@ -5,7 +5,7 @@
 //! unwatched again, and the mean of the two is taken off, so that neither the database's growth nor the machine's mood
 //! counts as delivery. The row "with the request and its commit in it" takes nothing off. The database is PostgreSQL: its
 //! work is not the server's, so that what is taken off is small; an update on SQLite costs more CPU than its two
-//! deliveries, and differs by as much from one run to the next.
+//! deliveries, and differs by as much from one run to the next. The readers of both never sleep (`Swarm::is_sleepless`).
 
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,7 @@ fn shape(load: &Load, shape: &Shape, table: &mut Table) -> Result<()> {
     let (mut floors, mut updates, mut results) = (Vec::new(), Vec::new(), Vec::new());
     let mut frame = 250;
     let mut traffic = Traffic::new(server.address, &seeds)?;
+    traffic.swarm.is_sleepless = true;
     traffic.add_posters(POSTERS)?;
     // Everything that is made once is made before it is measured.
     traffic.look_at_all()?;
@@ -179,6 +180,7 @@ fn floor(load: &Load, shape: &Shape, frame: usize) -> Result<f64> {
 /// Readers of the raw loop, each of them greeted: connecting faster than it accepts would overflow the kernel's queue.
 fn readers(load: &Load, raw: &Raw) -> Result<Swarm> {
     let mut swarm = Swarm::new()?;
+    swarm.is_sleepless = true;
     for at in 1..=load.connections {
         swarm.bare(raw.address)?;
         let (begin, ahead) = (Instant::now(), if at == load.connections { 0 } else { 64 });

@@ -109,7 +109,7 @@ impl Server {
         command.env_clear().envs(kept).env("ORDERCAST_DATA_DIR", place.folder.path());
         command.envs(place.database.iter().map(|url| ("DATABASE_URL", url)));
         // What protects a server from one caller would be measured instead of the server.
-        for limit in ["ORDERCAST_RATE_API", "ORDERCAST_RATE_LIVE"] {
+        for limit in ["ORDERCAST_RATE_API", "ORDERCAST_RATE_PUBLIC", "ORDERCAST_RATE_LIVE"] {
             command.env(limit, "1000000000");
         }
         command.env("ORDERCAST_BIND", "127.0.0.1:0").env("ORDERCAST_WORKERS", "1").env("ORDERCAST_LOG", "warn");

@@ -80,6 +80,9 @@ pub struct Swarm {
     pub bare_bytes: u64,
     /// Length of the last event's frame.
     pub frame_length: usize,
+    /// Looks for news all the time instead of being woken by it: waking a sleeping core costs the sender, and how often
+    /// it sleeps depends on how far apart the sends are. Between a raw loop and a server that would compare the pauses.
+    pub is_sleepless: bool,
 }
 
 impl Swarm {
@@ -95,6 +98,7 @@ impl Swarm {
             first_refusal: None,
             bare_bytes: 0,
             frame_length: 0,
+            is_sleepless: false,
         })
     }
 
@@ -174,10 +178,7 @@ impl Swarm {
 
     /// Waits at most so long, reads what is there, and says what happened.
     pub fn turn(&mut self, wait: Duration) -> Result<Vec<Happened>> {
-        match self.poll.poll(&mut self.events, Some(wait)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-            _ => {}
-        }
+        self.wait(wait)?;
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             let who = event.token().0;
@@ -196,6 +197,18 @@ impl Swarm {
         }
         self.events = events;
         Ok(std::mem::take(&mut self.happened))
+    }
+
+    fn wait(&mut self, wait: Duration) -> Result<()> {
+        let end = Instant::now() + wait;
+        let nap = if self.is_sleepless { Duration::ZERO } else { wait };
+        loop {
+            match self.poll.poll(&mut self.events, Some(nap)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+                _ if !self.is_sleepless || !self.events.is_empty() || Instant::now() >= end => return Ok(()),
+                _ => {}
+            }
+        }
     }
 
     /// Reads all there is; `true` when the connection is over.

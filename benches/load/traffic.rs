@@ -183,6 +183,9 @@ impl<'a> Traffic<'a> {
                     self.idle.push_back(happened.who);
                 }
                 What::Event(_) => self.delivered += 1,
+                What::Closed(_) if self.asked.contains_key(&happened.who) => {
+                    anyhow::bail!("the server closed a poster; first refusal: {:?}", self.swarm.first_refusal)
+                }
                 _ => {}
             }
         }

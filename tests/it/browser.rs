@@ -147,7 +147,9 @@ async fn without_scripts_the_last_state_is_there_and_so_are_the_switch_and_the_e
     assert!(!hidden.is_displayed().await.expect("whether it is seen"), "what needs a script is not shown");
 
     browser.driver.find(By::Css("#mail button")).await.expect("the switch").click().await.expect("a click");
-    assert!(text("#mail").await.contains("No emails about this order go to a•••@mail.example"));
+    let said =
+        "document.querySelector('#mail').innerText.includes('No emails about this order go to a•••@mail.example')";
+    browser.until("mail is off", said).await;
     assert!(!app.parts.preferences.wants_mail(order.id).await.expect("a choice"));
     browser.close().await;
 }

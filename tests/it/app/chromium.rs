@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thirtyfour::{Capabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
@@ -21,6 +22,10 @@ const FLAGS: [&str; 9] = [
     "--disable-sync",
     "--remote-debugging-pipe",
 ];
+
+/// How often a page is looked at while something is waited for, and for how long nothing may come of it.
+const PACE: Duration = Duration::from_millis(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A browser window.
 pub struct Browser {
@@ -108,19 +113,23 @@ impl Browser {
         serde_json::from_value(answer["value"].take()).expect("a list")
     }
 
-    /// Waits until a script answers true in the page; it is asked again whenever the page has drawn.
+    /// Waits until a script answers true in the page. Each look is a script of its own, for a page that is left takes
+    /// its scripts along; what a script says of a page on its way is no answer.
     pub async fn until(&self, what: &str, condition: &str) {
-        let script = format!(
-            "const done = arguments[0], end = performance.now() + 30000;
-             const look = () => {{
-                 let met = false;
-                 try {{ met = !!({condition}); }} catch (error) {{ met = false; }}
-                 if (met) done(true); else if (performance.now() > end) done(document.body.innerText); else setTimeout(look, 30);
-             }};
-             look();"
-        );
-        let answer = self.driver.execute_async(script, vec![]).await.expect("the script runs");
-        assert_eq!(answer.json(), &json!(true), "{what}");
+        let script = format!("try {{ return !!({condition}); }} catch (error) {{ return false; }}");
+        let begin = Instant::now();
+        let mut pace = tokio::time::interval(PACE);
+        loop {
+            pace.tick().await;
+            let met = self.driver.execute(script.clone(), vec![]).await.is_ok_and(|said| said.json() == &json!(true));
+            if met {
+                return;
+            }
+            if begin.elapsed() > PATIENCE {
+                let said = self.driver.execute("return location.href + '\\n' + document.body.innerText", vec![]).await;
+                panic!("never came: {what}; {:?}", said.map(|said| said.json().clone()));
+            }
+        }
     }
 
     /// What breaks the accessibility rules of axe-core on the page as it is now.
