@@ -8,6 +8,9 @@ use ordercast::db::Db;
 
 mod commands;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Real-time order tracking hub: one order update reaches every watching customer, live, and nothing is lost.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
