@@ -34,11 +34,21 @@ pub enum Format {
 /// # Errors
 /// `Invalid` when the filter cannot be read, `Conflict` when logging was started before.
 pub fn start(format: Format, filter: &str) -> Result<()> {
+    start_to(format, filter, io::stderr().is_terminal(), io::stderr)
+}
+
+/// The same to anything that takes lines: a file, for whoever reads them afterwards.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_to<M>(format: Format, filter: &str, in_colour: bool, writer: M) -> Result<()>
+where
+    M: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(filter)
         .map_err(|e| Error::invalid("bad_setting", format!("ORDERCAST_LOG cannot be read: {e}")))?;
     let registry = tracing_subscriber::registry().with(filter);
-    let in_colour = io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_ansi(in_colour).with_writer(Redacting(io::stderr));
+    let lines = tracing_subscriber::fmt::layer().with_ansi(in_colour).with_writer(Redacting(writer));
     let started = match format {
         Format::Pretty => registry.with(lines.with_target(false)).try_init(),
         Format::Json => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),

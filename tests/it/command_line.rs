@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 
 use crate::app::guarded::{Guarded, Program};
+use crate::app::journal;
 use crate::dialects::{NUMBER, SCOPES};
 use crate::still_app::Ground;
 
@@ -52,6 +53,7 @@ async fn tokens_are_made_listed_and_revoked_beside_a_running_server() {
 
     let said = out(&token(&["generate", "order-update-token", SCOPES]));
     let text = said.lines().last().expect("a last line").to_owned();
+    journal::secret(&text);
     assert!(said.ends_with(&format!("\n{text}\n")) && text.starts_with("oc_live_") && text.len() == 44, "{said}");
     assert_eq!(said.matches("oc_live_").count(), 1, "it is printed once");
 
@@ -193,7 +195,12 @@ async fn admins_are_made_and_rescued_from_the_command_line() {
         let answer = http.post(format!("{url}/api/v1/users/auth/login/")).json(&body).send().await.expect("an answer");
         answer.status().as_u16()
     };
-    let last = |said: &str| said.lines().last().expect("a last line").to_owned();
+    let last = |said: &str| {
+        let password = said.lines().last().expect("a last line");
+        journal::secret(password);
+        password.to_owned()
+    };
+    journal::secret("my own words");
 
     let said = out(&admin(&["create", "Rina@host.example", "--name", "Rina"]));
     assert!(said.contains("Rina (super_admin) may sign in as rina@host.example."), "{said}");

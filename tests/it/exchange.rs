@@ -7,7 +7,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, journal};
 
 /// A reply as it came.
 #[derive(Debug)]
@@ -49,7 +49,9 @@ pub async fn send(app: &TestApp, method: Method, path: &str, headers: &[(&str, &
     }
     let answer = request.send().await.expect("an answer");
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    Reply { status, headers, body: answer.text().await.expect("a body") }
+    let body = answer.text().await.expect("a body");
+    journal::answer(&headers, &serde_json::from_str(&body).unwrap_or_default());
+    Reply { status, headers, body }
 }
 
 /// Sends the request of a golden file with `YOUR_TOKEN` replaced, and compares the reply.

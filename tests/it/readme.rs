@@ -68,7 +68,12 @@ fn every_command_of_the_readme_works_as_it_stands_there() {
     let (demo, rest) = blocks.split_first().expect("commands");
     assert_eq!(demo.trim(), "cargo run --release -- demo");
     let mut demo = bash(&format!("exec {}", demo.trim()), folder.path());
-    let mut demo = Running(demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the demo"));
+    let mut demo = Running(
+        demo.stdout(Stdio::piped())
+            .stderr(std::fs::File::create(crate::app::journal::another()).expect("a log"))
+            .spawn()
+            .expect("the demo"),
+    );
     let lines = BufReader::new(demo.0.stdout.take().expect("its output")).lines();
     let said: Vec<String> = lines.map(|line| line.expect("a line")).take(2).collect();
     let address = said[0].rsplit(' ').next().expect("an address");

@@ -10,7 +10,7 @@ use ordercast::orders::{NewOrder, Order};
 use tempfile::TempDir;
 
 use crate::app::postgres::Cluster;
-use crate::app::{Stack, folder};
+use crate::app::{Stack, folder, journal};
 
 /// The party that acts in tests.
 pub const TESTS: Actor = Actor::System("tests");
@@ -47,6 +47,7 @@ impl Ground {
 
     /// An instance on it; there may be several.
     pub async fn build(&self, flags: &[&str], clock: Clock) -> App {
+        journal::start();
         App::build(self.config(flags), clock).await.expect("an app")
     }
 }

@@ -3,7 +3,7 @@
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
-use super::TestApp;
+use super::{TestApp, journal};
 
 /// A caller with a token, or without one.
 pub struct Caller<'a> {
@@ -82,5 +82,7 @@ pub async fn send(request: RequestBuilder) -> Answer {
     let answer = request.send().await.expect("an answer");
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
     let body = answer.bytes().await.expect("a body");
-    Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+    let body = serde_json::from_slice(&body).unwrap_or_default();
+    journal::answer(&headers, &body);
+    Answer { status, headers, body }
 }

@@ -20,6 +20,11 @@ static TREE: LazyLock<PathBuf> = LazyLock::new(|| {
     tree
 });
 
+/// This run's tree.
+pub fn tree() -> &'static Path {
+    &TREE
+}
+
 /// A new folder, removed when dropped.
 pub fn fresh() -> TempDir {
     TempDir::new_in(&*TREE).expect("a folder")

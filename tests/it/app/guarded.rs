@@ -10,10 +10,13 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use super::journal;
+
 /// Runs a program in the background until input ends, stops it by a signal, then deletes the folder if one is given.
 /// Interrupts from the terminal are left to the test program. The shell lets go of the output, so that it ends with the
-/// server.
-const GUARD: &str = r#"trap "" INT; signal=$1; folder=$2; shift 2; "$@" 2>&1 & server=$!
+/// server. A server of ours logs into a file of its own.
+const GUARD: &str = r#"trap "" INT; signal=$1; folder=$2; log=$3; shift 3
+if [ -n "$log" ]; then "$@" 2>"$log" & else "$@" 2>&1 & fi; server=$!
 exec >/dev/null; cat; kill -s "$signal" "$server" 2>/dev/null; wait "$server"; [ -z "$folder" ] || rm -rf "$folder""#;
 
 /// How long a server may take until it says that it is ready; far above what it takes on a busy machine.
@@ -56,6 +59,7 @@ impl Guarded {
         let mut command = as_user(program.user);
         command.args(["sh", "-c", GUARD, "guard", program.signal]);
         command.arg(program.folder.as_deref().unwrap_or(Path::new("")));
+        command.arg(if program.package == "ordercast" { journal::another() } else { PathBuf::new() });
         command.arg(program.path).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut guard = command.spawn().map_err(|error| error.to_string())?;

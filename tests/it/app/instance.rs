@@ -8,13 +8,16 @@ use tempfile::TempDir;
 use super::guarded::free_port;
 use super::postgres::Cluster;
 use super::test_app::Stack;
-use super::{folder, redis};
+use super::{folder, journal, redis};
 
 /// What the instances of one deployment share, and where they listen.
 pub struct Deployment {
-    folder: TempDir,
+    /// Holds their keys; removed with them.
+    _folder: TempDir,
     flags: Vec<String>,
     instances: Vec<(u16, Option<Child>)>,
+    /// Where each logs; kept after the test.
+    logs: Vec<std::path::PathBuf>,
 }
 
 impl Deployment {
@@ -40,9 +43,10 @@ impl Deployment {
         if let Some(redis) = redis {
             flags.extend([format!("--redis-url={redis}"), format!("--redis-prefix={}:", uuid::Uuid::now_v7())]);
         }
-        let mut deployment = Self { folder, flags, instances: Vec::new() };
+        let mut deployment = Self { _folder: folder, flags, instances: Vec::new(), logs: Vec::new() };
         for nth in 0..count {
             deployment.instances.push((free_port(), None));
+            deployment.logs.push(journal::another());
             deployment.start_instance(nth);
         }
         deployment
@@ -60,7 +64,9 @@ impl Deployment {
         let made = made.expect("the program runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let said = String::from_utf8(made.stdout).expect("UTF-8");
-        said.lines().last().expect("the token on the last line").to_owned()
+        let token = said.lines().last().expect("the token on the last line");
+        journal::secret(token);
+        token.to_owned()
     }
 
     /// Kills an instance (`kill -9`): nothing is finished, nothing is said.
@@ -73,7 +79,7 @@ impl Deployment {
     /// Starts an instance on its address and waits until it listens.
     pub fn start_instance(&mut self, nth: usize) {
         let port = self.instances[nth].0;
-        let log = std::fs::File::options().create(true).append(true).open(self.log(nth)).expect("a log");
+        let log = std::fs::File::options().create(true).append(true).open(&self.logs[nth]).expect("a log");
         let mut command = self.program();
         command.args([
             "serve",
@@ -95,12 +101,8 @@ impl Deployment {
 
     /// What all instances have logged, for the message of a failed test.
     pub fn logs(&self) -> String {
-        let read = |nth| std::fs::read_to_string(self.log(nth)).unwrap_or_default();
+        let read = |nth| std::fs::read_to_string(&self.logs[nth]).unwrap_or_default();
         (0..self.instances.len()).map(|nth| format!("--- instance {nth}\n{}", read(nth))).collect()
-    }
-
-    fn log(&self, nth: usize) -> std::path::PathBuf {
-        self.folder.path().join(format!("instance-{nth}.log"))
     }
 
     /// The program, killed by the kernel should the test's thread end without ending it.

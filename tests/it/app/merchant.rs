@@ -12,8 +12,8 @@ use reqwest::Method;
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::TestApp;
 use super::caller::{Answer, Caller, send};
+use super::{TestApp, journal};
 use crate::rows::run;
 
 const TESTS: Actor = Actor::System("tests");
@@ -61,6 +61,7 @@ impl<'a> Merchant<'a> {
         let new = NewToken { name, scopes: scopes.parse().expect("scopes"), company: Some(company), expires_at: None };
         let token = app.parts.tokens.generate(TESTS, new).await.expect("a token").1.expose().to_owned();
         let secret = secret.expose().to_owned();
+        [&token, &secret, platform_secret].into_iter().for_each(journal::secret);
         Self { app, company, slug: slug.to_owned(), email, secret, platform_secret, token }
     }
 

@@ -8,6 +8,8 @@ pub mod caller;
 pub mod folder;
 pub mod guarded;
 pub mod instance;
+pub mod journal;
+pub mod leaks;
 pub mod merchant;
 pub mod people;
 pub mod post_office;

@@ -7,9 +7,9 @@ use ordercast::base::id::{AccountId, CompanyId};
 use ordercast::base::{Actor, Clock, Secret};
 use serde_json::{Value, json};
 
-use super::TestApp;
 use super::caller::{Answer, Caller};
 use super::post_office::{Arrived, PostOffice};
+use super::{TestApp, journal};
 use crate::rows::run;
 
 /// The password of everybody here.
@@ -29,7 +29,9 @@ pub async fn with_mail() -> (TestApp, PostOffice, Clock) {
 pub fn code(mail: &Arrived) -> String {
     let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
     let (_, body) = mail.text.split_once("\n\n").expect("a body");
-    body.lines().find(is_code).unwrap_or_else(|| panic!("no code in\n{}", mail.text)).to_owned()
+    let code = body.lines().find(is_code).unwrap_or_else(|| panic!("no code in\n{}", mail.text));
+    journal::secret(code);
+    code.to_owned()
 }
 
 /// Posts without a credential.
@@ -76,7 +78,11 @@ pub async fn staff(app: &TestApp, role: Role, email: &str) -> AccountId {
 /// Opens a sign-in with the password.
 pub async fn log_in(app: &TestApp, email: &str) -> Opened {
     let opened = app.parts.sessions.log_in(email, Secret::new(PASSWORD), Entrance::Account, None).await;
-    opened.unwrap_or_else(|error| panic!("{email}: {error}"))
+    let opened = opened.unwrap_or_else(|error| panic!("{email}: {error}"));
+    journal::secret(PASSWORD);
+    journal::secret(opened.pair.access.expose());
+    journal::secret(opened.pair.refresh.expose());
+    opened
 }
 
 /// A caller who has signed in.

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::postgres::Cluster;
-use super::{folder, redis};
+use super::{folder, journal, redis};
 
 /// How long an instance may take to stop; only a broken one takes long.
 const STOPS_WITHIN: Duration = Duration::from_secs(60);
@@ -108,11 +108,22 @@ impl TestApp {
     /// Two instances over one database.
     pub async fn pair() -> (Self, Self) {
         let first = Self::start().await;
-        let second = Self::on(Arc::clone(&first.ground), &[], Clock::System).await;
+        let second = first.beside(&[], Clock::System).await;
         (first, second)
     }
 
+    /// Another instance over the same database and folder, with settings of its own.
+    pub async fn beside(&self, flags: &[&str], clock: Clock) -> Self {
+        Self::on(Arc::clone(&self.ground), flags, clock).await
+    }
+
+    /// The folder of keys and papers.
+    pub fn folder(&self) -> &std::path::Path {
+        self.ground.folder.path()
+    }
+
     async fn on(ground: Arc<Ground>, flags: &[&str], clock: Clock) -> Self {
+        journal::start();
         let folder = ground.folder.path().to_str().expect("a path in UTF-8");
         let own = ["ordercast", "--bind", "127.0.0.1:0", "--workers", "2", "--drain", "0", "--data-dir", folder];
         let shared = ground.flags.iter().map(String::as_str);
@@ -144,7 +155,9 @@ impl TestApp {
     pub async fn token(&self, scopes: &str) -> String {
         let name = uuid::Uuid::now_v7().to_string();
         let new = NewToken { name, scopes: scopes.parse().expect("scopes"), company: None, expires_at: None };
-        self.parts.tokens.generate(TESTS, new).await.expect("a token").1.expose().to_owned()
+        let token = self.parts.tokens.generate(TESTS, new).await.expect("a token").1;
+        journal::secret(token.expose());
+        token.expose().to_owned()
     }
 
     /// A new order of the instance's own shop, and a tracking pass for it.
@@ -152,6 +165,7 @@ impl TestApp {
         let company = self.parts.companies.first().await.expect("the shop").id;
         let made = self.parts.orders.create(TESTS, NewOrder { company, ..new }, None).await.expect("an order").order;
         let (_, pass) = self.parts.passes.create(made.id, None).await.expect("a pass");
+        journal::secret(&pass);
         (made, pass)
     }
 
@@ -170,7 +184,10 @@ impl TestApp {
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).json(body);
         let answer = request.send().await.expect("an answer");
-        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.json().await.expect("JSON");
+        journal::answer(&headers, &body);
+        (status, body)
     }
 }
 
