@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use ordercast::accounts::Role;
-use ordercast::base::Keys;
+use ordercast::base::{Clock, Keys};
 use ordercast::jobs::CodePurpose;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -70,7 +70,11 @@ async fn a_code_works_once_for_ten_minutes_for_its_purpose_and_until_the_next_on
         400,
         "made for somebody else"
     );
-    assert_eq!(users(&app, "verify-otp", &otp(" John@Example.com ", &third)).await.status, 200);
+    let right = otp(" John@Example.com ", &third);
+    let mut uses: Vec<u16> =
+        join_all((0..4).map(|_| users(&app, "verify-otp", &right))).await.iter().map(|answer| answer.status).collect();
+    uses.sort_unstable();
+    assert_eq!(uses, [200, 400, 400, 400], "of uses at once one is good");
     assert_eq!(users(&app, "verify-otp", &otp(JOHN, &third)).await.status, 400, "used");
 }
 
@@ -271,6 +275,38 @@ async fn a_forged_token_opens_nothing() {
     assert_eq!(nobody.get(&format!("/api/v1/orders?token={access}")).await.status, 401);
     clock.advance(Duration::from_secs(901));
     assert_eq!(john.get("/api/v1/users/me").await.problem(), (401, "unauthenticated"), "run out");
+}
+
+#[tokio::test]
+async fn a_token_of_the_right_key_is_good_for_its_audience_and_time_only() {
+    let key = Keys::generate();
+    let clock = Clock::manual("2026-11-21T09:00:00Z".parse().expect("a time"));
+    let flags = ["--secret-key", key.expose(), "--rate-guess=0", "--rate-public=0"];
+    let app = TestApp::with(&flags, clock.clone()).await;
+    merchant(&app, JOHN).await;
+    let opened = log_in(&app, JOHN).await;
+    let payload = opened.pair.access.expose().split('.').nth(1).expect("claims").to_owned();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64")).expect("claims");
+    // What the token says of its person; audience and times are said by whoever issues it.
+    let claims =
+        |role: &str| json!({"sub": claims["sub"], "sid": claims["sid"], "company": claims["company"], "role": role});
+    let own = Keys::new(key.clone(), vec![]).expect("a key");
+    let now = clock.now();
+    let later = now.checked_add(Duration::from_secs(900)).expect("a time");
+    let issue = |aud: &str, until| own.issue(aud, claims("super_admin"), now, until).expect("a token");
+    let right = issue("access", later);
+    let raised = Caller::bearing(&app, Some(&right));
+    let me = raised.get("/api/v1/users/me").await;
+    assert_eq!((me.status, &me.body["role"]), (200, &json!("vendor")), "a role is not read from a token");
+    assert_eq!(raised.get("/api/v1/admin/people").await.problem(), (403, "forbidden"));
+    for token in ["refresh", "pass", "onboarding", "Access", "", "*"].map(|aud| issue(aud, later)) {
+        let status = Caller::bearing(&app, Some(&token)).get("/api/v1/orders").await.status;
+        assert_eq!(status, 401, "{token}");
+    }
+    let over = issue("access", now);
+    assert_eq!(Caller::bearing(&app, Some(&over)).get("/api/v1/users/me").await.problem(), (401, "unauthenticated"));
+    let refresh = users(&app, "auth/refresh", &json!({"refresh": right})).await;
+    assert_eq!(refresh.problem(), (401, "unauthenticated"));
 }
 
 #[tokio::test]

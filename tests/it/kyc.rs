@@ -209,6 +209,30 @@ async fn what_is_no_document_is_refused_and_no_name_leads_anywhere() {
     let kept: Vec<_> =
         taken.body["documents"].as_array().expect("documents").iter().map(|one| text(&one["name"])).collect();
     assert_eq!(kept, ["evil.pdf", "evil_exe.pdf"]);
+    for name in
+        ["%2e%2e%2f%2e%2e%2fevil", "....//....//evil", "/etc/passwd", "C:\\evil", "..", ".", "a/../../evil\u{0}"]
+    {
+        let answer = hand_in(&shop, &[("registration", Some(name), PDF)]).await;
+        assert!(matches!(answer.problem(), (400 | 409, _)), "{name}: {answer:?}");
+    }
+    // Papers are kept in the database: no name becomes a file, here or above.
+    let above = app.folder().parent().expect("a folder above");
+    let evil: Vec<_> = files_in(above).into_iter().filter(|path| path.to_string_lossy().contains("evil")).collect();
+    assert_eq!(evil, Vec::<std::path::PathBuf>::new());
+    assert!(files_in(above).iter().any(|path| path.starts_with(app.folder())), "files are looked at");
+}
+
+/// Every file below a folder.
+fn files_in(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        // Folders of other tests come and go meanwhile.
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found
 }
 
 #[tokio::test]

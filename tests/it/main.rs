@@ -10,6 +10,7 @@ mod accounts;
 mod app;
 mod browser;
 mod bulk;
+mod bombs;
 mod bus;
 mod crash;
 mod command_line;

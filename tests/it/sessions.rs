@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use ordercast::accounts::Role;
 use ordercast::accounts::sessions::Pair;
 use ordercast::accounts::tokens::NewToken;
-use ordercast::base::Actor;
+use ordercast::base::{Actor, Clock};
 use ordercast::orders::NewOrder;
 use reqwest::Method;
 use serde_json::json;
@@ -216,6 +216,61 @@ async fn sockets_end_with_their_sign_in_on_every_instance_and_outlive_its_refres
     for socket in sockets {
         assert_eq!(closed(socket).await, 4001, "the company is barred");
     }
+}
+
+#[tokio::test]
+async fn another_role_closes_the_sockets_of_the_old_one_on_every_instance() {
+    let (one, two) = TestApp::pair().await;
+    staff(&one, Role::SuperAdmin, "chief@host.example").await;
+    let admin_id = staff(&one, Role::Admin, "rina@host.example").await;
+    let (chief, admin) = (log_in(&one, "chief@host.example").await, log_in(&two, "rina@host.example").await);
+    let (order, _) = one.order(NewOrder::default()).await;
+    let watch = async |app: &TestApp, pair: &Pair| {
+        let mut watcher = Watcher::connect(&app.url, "").await;
+        watcher.say(&json!({"type": "auth", "token": pair.access.expose()})).await;
+        watcher.say(&json!({"type": "subscribe", "id": 1, "order": order.id})).await;
+        assert_eq!(watcher.next_of("subscribed").await["id"], 1);
+        watcher
+    };
+    let sockets = [watch(&one, &admin.pair).await, watch(&two, &admin.pair).await];
+    let mut others = [watch(&one, &chief.pair).await, watch(&two, &chief.pair).await];
+    let caller = Caller::bearing(&one, Some(chief.pair.access.expose()));
+    let path = format!("/api/v1/admin/people/{admin_id}");
+    assert_eq!(caller.send(Method::PATCH, &path, &json!({"role": "super_admin"})).await.status, 200);
+    for socket in sockets {
+        assert_eq!(closed(socket).await, 4001);
+    }
+    one.note(&order, 1, "still watched").await;
+    for socket in &mut others {
+        assert_eq!(socket.seqs(1).await, [2], "nobody else's");
+    }
+    // The new role is taken up by signing in anew, and the sockets stay then.
+    let again = log_in(&one, "rina@host.example").await;
+    for app in [&one, &two] {
+        watch(app, &again.pair).await.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn replacing_the_signing_key_signs_nobody_out() {
+    let (old, new) = ("an-old-key-of-at-least-32-characters", "a-new-key-of-at-least-32-characters!");
+    let clock = Clock::manual("2026-11-21T09:00:00Z".parse().expect("a time"));
+    let before = TestApp::with(&["--secret-key", old], clock.clone()).await;
+    let after = before.beside(&["--secret-key", new, "--secret-key-earlier", old], clock.clone()).await;
+    let dropped = before.beside(&["--secret-key", new], clock.clone()).await;
+    merchant(&before, JOHN).await;
+    let pair = log_in(&before, JOHN).await.pair;
+    let ask =
+        async |app: &TestApp, access: &str| Caller::bearing(app, Some(access)).get("/api/v1/users/me").await.status;
+    assert_eq!((ask(&after, pair.access.expose()).await, ask(&dropped, pair.access.expose()).await), (200, 401));
+    let next = refresh(&after, pair.refresh.expose()).await;
+    assert_eq!(next.status, 200, "{next:?}");
+    let (access, next) = (token(&next, "access"), token(&next, "refresh"));
+    let key = |token: &str| token.split('.').next().expect("a header").to_owned();
+    assert_ne!(key(&access), key(pair.access.expose()), "the new key signs what is new");
+    // Once all have refreshed, the old key can go.
+    assert_eq!((ask(&dropped, &access).await, refresh(&dropped, &next).await.status), (200, 200));
+    assert_eq!(refresh(&dropped, pair.refresh.expose()).await.status, 401);
 }
 
 async fn closed(mut socket: Watcher) -> u16 {
