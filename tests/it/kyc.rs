@@ -236,7 +236,7 @@ fn files_in(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn papers_are_nobodys_business_but_the_companys_and_the_staffs() {
+async fn papers_are_for_the_company_and_the_staff_alone() {
     let (app, mut office, _) = with_mail().await;
     for (email, company) in [("one@shop.example", "One"), ("two@shop.example", "Two")] {
         sign_up(&app, &mut office, email, company).await;

@@ -139,7 +139,7 @@ fn told(answer: &Answer, names: &HashMap<&'static str, Vec<String>>) -> (u16, St
 }
 
 #[tokio::test]
-async fn what_is_anothers_looks_like_what_does_not_exist() {
+async fn what_belongs_to_another_looks_like_what_does_not_exist() {
     let app =
         TestApp::with(&["--rate-api=0", "--rate-public=0", "--rate-guess=0"], ordercast::base::Clock::System).await;
     let (own, other) = (company(&app, "juniper").await, company(&app, "laurel").await);
