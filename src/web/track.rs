@@ -45,9 +45,17 @@ fn sent_pass(request: &HttpRequest) -> Result<Secret> {
 /// `Gone` when the pass opened an order once, `NotFound` when it is none of ours.
 pub(super) async fn tracked(passes: &Passes, timeline: &Timeline, pass: &str) -> Result<(OrderId, String)> {
     let order = admitted(passes, pass).await?.order;
+    Ok((order, shown(timeline, order).await?))
+}
+
+/// What a customer sees of an order, as JSON.
+///
+/// # Errors
+/// `NotFound` when there is no such order.
+pub(super) async fn shown(timeline: &Timeline, order: OrderId) -> Result<String> {
     let snapshot = timeline.snapshot(order).await?;
     let events = all_events(timeline, &snapshot).await?;
-    Ok((order, render(&snapshot, &events)))
+    Ok(render(&snapshot, &events))
 }
 
 /// The pass of a text that opens an order.

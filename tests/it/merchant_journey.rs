@@ -8,7 +8,7 @@ use thirtyfour::prelude::*;
 use crate::app::TestApp;
 use crate::app::applicants::{PDF, admin};
 use crate::app::chromium::Browser;
-use crate::app::people::{PASSWORD, code};
+use crate::app::people::{PASSWORD, code, merchant};
 use crate::app::post_office::PostOffice;
 
 /// A script condition: the first heading says this.
@@ -38,6 +38,20 @@ async fn look_at(browser: &Browser, name: &str) {
     }
     browser.look(1280, "light").await;
     browser.until("the window is wide again", "innerWidth === 1280").await;
+}
+
+/// On a phone the menu opens over the page, and closes by a key.
+async fn look_at_menu(browser: &Browser) {
+    browser.look(390, "light").await;
+    press(browser, "[popovertarget=menu]").await;
+    let is_open = "document.querySelector('#menu').matches(':popover-open')";
+    browser.until("the menu is open", is_open).await;
+    browser.shot("menu-390-light").await;
+    let faults = browser.accessibility_faults().await;
+    assert!(faults.is_empty(), "{faults:#?}");
+    browser.driver.active_element().await.expect("an element").send_keys(Key::Escape + "").await.expect("a key");
+    browser.until("the menu is closed", &format!("!{is_open}")).await;
+    browser.look(1280, "light").await;
 }
 
 async fn log_in(browser: &Browser, app: &TestApp, email: &str) {
@@ -92,7 +106,7 @@ async fn hand_in(browser: &Browser, office: &mut PostOffice) {
     browser.until("they wait", &headline("We are looking at your details")).await;
     look_at(browser, "kyc-waiting").await;
     assert_eq!(office.next().await.header("Subject"), Some("We have your business details"));
-    press(browser, "header [type=submit]").await;
+    press(browser, "[action='/logout'] [type=submit]").await;
     browser.until("signed out", "document.querySelector('[role=status]').innerText === 'You are signed out.'").await;
     look_at(browser, "login").await;
 }
@@ -100,31 +114,40 @@ async fn hand_in(browser: &Browser, office: &mut PostOffice) {
 /// An admin approves what waits, and signs out.
 async fn approve(browser: &Browser, app: &TestApp, office: &mut PostOffice) {
     log_in(browser, app, "rina@host.example").await;
-    browser.until("staff is in", &headline("You are signed in")).await;
-    press(browser, "main a.primary").await;
-    browser.until("the queue", &headline("KYC review")).await;
+    browser.until("staff is in and sees the queue", "document.querySelectorAll('tbody tr').length === 1").await;
     look_at(browser, "queue").await;
     press(browser, "tbody a").await;
     browser.until("the papers", &headline("Juniper & Co.")).await;
     press(browser, "details summary").await;
     look_at(browser, "review").await;
     press(browser, "details[open] [type=submit]").await;
-    browser.until("nothing waits any more", &headline("Nothing waits for you")).await;
+    let empty = "document.querySelector('.empty h2')?.innerText === 'Nothing waits for you'";
+    browser.until("nothing waits any more", empty).await;
     look_at(browser, "queue-empty").await;
     assert_eq!(office.next().await.header("Subject"), Some("Juniper & Co. is approved"));
-    press(browser, "header [type=submit]").await;
+    press(browser, "[action='/logout'] [type=submit]").await;
     browser.until("signed out", &headline("Sign in")).await;
 }
 
 /// The shop signs in and is shown its secret.
 async fn see_secret(browser: &Browser, app: &TestApp) -> String {
     log_in(browser, app, "owner@shop.example").await;
-    browser.until("the shop is in", &headline("You are signed in")).await;
+    browser.until("the shop is in", &headline("Getting started")).await;
     look_at(browser, "start").await;
+    look_at_menu(browser).await;
     press(browser, "[action='/start/secret'] [type=submit]").await;
     browser.until("the secret is shown", "document.querySelector('#secret').innerText.startsWith('whsec_')").await;
     look_at(browser, "start-secret").await;
-    browser.driver.find(By::Id("secret")).await.expect("the secret").text().await.expect("text")
+    let first = browser.driver.find(By::Id("secret")).await.expect("the secret").text().await.expect("text");
+    browser.driver.goto(format!("{}/start", app.url)).await.expect("the page opens");
+    press(browser, "details.ask summary").await;
+    press(browser, "details[open] [type=submit]").await;
+    let two = "document.querySelectorAll('tbody tr').length === 2 && document.querySelector('.pill.tone-warning')";
+    browser.until("there is a new one, and the old one has a day left", two).await;
+    look_at(browser, "start-replaced").await;
+    let second = browser.driver.find(By::Id("secret")).await.expect("the secret").text().await.expect("text");
+    assert_ne!(first, second);
+    second
 }
 
 async fn deliver(app: &TestApp, secret: &str, body: &serde_json::Value) -> reqwest::Response {
@@ -155,7 +178,7 @@ async fn send_orders(browser: &Browser, app: &TestApp, secret: &str) {
 async fn sign_out(browser: &Browser, app: &TestApp) {
     let session = browser.driver.get_named_cookie("oc_session").await.expect("the cookie");
     browser.driver.goto(format!("{}/start", app.url)).await.expect("the page opens");
-    press(browser, "header [type=submit]").await;
+    press(browser, "[action='/logout'] [type=submit]").await;
     browser.until("signed out", &headline("Sign in")).await;
     let http = reqwest::Client::builder().redirect(Policy::none()).build().expect("a client");
     let kept = http.get(format!("{}/start", app.url)).header("cookie", format!("oc_session={}", session.value));
@@ -178,5 +201,41 @@ async fn a_shop_signs_up_is_approved_and_its_first_order_is_live() {
     let secret = see_secret(&browser, &app).await;
     send_orders(&browser, &app, &secret).await;
     sign_out(&browser, &app).await;
+    browser.close().await;
+}
+
+/// Types what is to be typed where the focus is, and goes on to the next field.
+async fn type_on(browser: &Browser, text: &str) {
+    browser.driver.active_element().await.expect("a focus").send_keys(text).await.expect("typing");
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_without_a_mouse() {
+    let mut office = PostOffice::open();
+    let flags = [&office.flag(), "--rate-guess=0"];
+    let app = TestApp::with(&flags, ordercast::base::Clock::System).await;
+    merchant(&app, "owner@shop.example").await;
+    office.next().await;
+    let browser = Browser::open().await;
+    browser.driver.goto(format!("{}/forgot", app.url)).await.expect("the page opens");
+    look_at(&browser, "forgot").await;
+    browser.driver.find(By::Name("email")).await.expect("the field").focus().await.expect("a focus");
+    type_on(&browser, "owner@shop.example\u{e007}").await;
+    browser.until("a code is asked for", &headline("Choose a new password")).await;
+    look_at(&browser, "reset").await;
+    let code = code(&office.next().await);
+    browser.driver.find(By::Name("otp")).await.expect("the field").focus().await.expect("a focus");
+    type_on(&browser, "000000\u{e004}short and wrong\u{e007}").await;
+    browser
+        .until("the bad code is told", "document.activeElement.id === 'otp' && document.querySelector('.wrongs')")
+        .await;
+    look_at(&browser, "reset-wrong").await;
+    type_on(&browser, &format!("{code}\u{e004}another four words entirely\u{e007}")).await;
+    browser
+        .until("the new password is saved", "document.querySelector('[role=status]')?.innerText.startsWith('Your new')")
+        .await;
+    browser.driver.find(By::Name("email")).await.expect("the field").focus().await.expect("a focus");
+    type_on(&browser, "owner@shop.example\u{e004}another four words entirely\u{e007}").await;
+    browser.until("and opens the door", &headline("Getting started")).await;
     browser.close().await;
 }

@@ -79,6 +79,24 @@ async fn start() -> (TestApp, PostOffice) {
     (TestApp::with(&[&office.flag(), "--rate-guess=0"], ordercast::base::Clock::System).await, office)
 }
 
+/// The secret is shown once, and replaced while the one before still works.
+async fn see_secrets(shop: &mut Reader<'_>) {
+    let page = shop.get("/start").await.text;
+    assert!(page.contains("X-Customer-Email: owner@shop.example") && !page.contains("whsec_"), "{page}");
+    let shown = shop.post("/start/secret", &[]).await;
+    assert!(shown.status == 200 && shown.text.contains("whsec_"), "{}", shown.text);
+    assert_eq!(shop.post("/start/secret", &[]).await.location, "/start");
+    let first = &shown.text[shown.text.find("whsec_").expect("a secret")..][..50];
+    let last = |text: &str| text[text.rfind('…').expect("an end") + '…'.len_utf8()..][..4].to_owned();
+    let page = shop.get("/start").await.text;
+    assert!(page.contains("Active") && page.contains("Never") && !page.contains(first), "{page}");
+    let replaced = shop.post("/start/secret/replace", &[]).await;
+    assert!(replaced.status == 200 && replaced.text.contains("whsec_") && !replaced.text.contains(first));
+    assert!(replaced.text.contains("Until ") && last(&replaced.text) == last(&page), "the first one has a day left");
+    let papers = shop.get("/kyc").await.text;
+    assert!(papers.contains("Approved") && papers.contains("HRB 20931"), "{papers}");
+}
+
 #[tokio::test]
 async fn a_shop_gets_from_sign_up_to_its_secret_by_plain_forms() {
     let (app, mut office) = start().await;
@@ -133,12 +151,7 @@ async fn a_shop_gets_from_sign_up_to_its_secret_by_plain_forms() {
     assert!(shop.get("/kyc").await.text.contains("Sign in to go on"));
     assert_eq!(shop.get("/start").await.location, "/kyc");
     assert_eq!(shop.log_in("owner@shop.example", "").await.location, "/start");
-    let page = shop.get("/start").await.text;
-    assert!(page.contains("X-Customer-Email: owner@shop.example") && !page.contains("whsec_"), "{page}");
-    let shown = shop.post("/start/secret", &[]).await;
-    assert!(shown.status == 200 && shown.text.contains("whsec_"), "{}", shown.text);
-    assert_eq!(shop.post("/start/secret", &[]).await.location, "/start");
-    assert!(shop.get("/start").await.text.contains("The secret was shown before."));
+    see_secrets(&mut shop).await;
 }
 
 #[tokio::test]
@@ -191,6 +204,7 @@ async fn forms_from_elsewhere_are_refused_and_change_nothing() {
         "/reset",
         "/kyc",
         "/start/secret",
+        "/start/secret/replace",
         "/admin/kyc/x/approve",
     ] {
         for origin in [Some("https://evil.example"), Some("null"), None] {
@@ -214,11 +228,11 @@ async fn a_sign_in_leads_to_places_of_ours_only() {
     admin(&app, "rina@host.example").await;
     for (next, leads) in [
         ("/admin/kyc?after=x", "/admin/kyc?after=x"),
-        ("https://evil.example/", "/start"),
-        ("//evil.example", "/start"),
-        ("/\\evil.example", "/start"),
-        ("javascript:alert(1)", "/start"),
-        ("", "/start"),
+        ("https://evil.example/", "/admin/kyc"),
+        ("//evil.example", "/admin/kyc"),
+        ("/\\evil.example", "/admin/kyc"),
+        ("javascript:alert(1)", "/admin/kyc"),
+        ("", "/admin/kyc"),
     ] {
         assert_eq!(Reader::new(&app).log_in("rina@host.example", next).await.location, leads, "{next:?}");
     }

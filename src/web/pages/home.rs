@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use maud::html;
 
 use super::handlers::Wish;
-use super::shell::{self, Head, shell};
+use super::shell::{self, Head, Sort, shell};
 use super::{Pages, lookup};
 
 /// Sends the home page.
@@ -49,11 +49,11 @@ pub fn reply(pages: &Pages, wish: &Wish) -> HttpResponse {
     let head = Head {
         title: frame.t("home.title"),
         description: frame.t("home.text"),
-        is_live: false,
+        sort: Sort::Still,
         brand: "Ordercast",
         chip: html! { a.btn.sm href="/login" { (frame.t("account.login")) } },
         banner: html! {},
-        skip: frame.t("page.skip"),
+        skip: frame.t("page.skip_main"),
     };
     shell::reply(StatusCode::OK, shell(&frame, &head, &main, &html! {}))
 }

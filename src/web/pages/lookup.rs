@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::form::{self, Field};
 use super::handlers::Wish;
-use super::shell::{Head, reply_private, shell};
+use super::shell::{Head, Sort, reply_private, shell};
 use super::{Frame, Pages};
 
 /// What the form sends.
@@ -58,11 +58,11 @@ pub fn reply(pages: &Pages, stage: Stage, wish: &Wish) -> HttpResponse {
     let head = Head {
         title: frame.t("lookup.title"),
         description: frame.t("lookup.text"),
-        is_live: false,
+        sort: Sort::Still,
         brand: &frame.pages.brand,
         chip: html! {},
         banner: html! {},
-        skip: frame.t("page.skip"),
+        skip: frame.t("page.skip_main"),
     };
     reply_private(status, shell(&frame, &head, &main, &html! {}))
 }

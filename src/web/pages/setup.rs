@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::form::{self, Field};
 use super::handlers::Wish;
-use super::shell::{Head, reply_private, shell};
+use super::shell::{Head, Sort, reply_private, shell};
 use super::{Frame, Pages, trouble};
 use crate::accounts::sessions::Kind;
 use crate::accounts::{Admins, Sessions};
@@ -117,11 +117,11 @@ fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup) -> HttpRe
     let head = Head {
         title: frame.t(title),
         description: frame.t("setup.text"),
-        is_live: false,
+        sort: Sort::Still,
         brand: "Ordercast",
         chip: html! {},
         banner: html! {},
-        skip: frame.t("page.skip"),
+        skip: frame.t("page.skip_main"),
     };
     let main = html! { main #main.wrap.narrow { (body) } };
     reply_private(status, shell(frame, &head, &main, &html! {}))

@@ -11,12 +11,41 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
                    form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
                    trusted-types 'none'";
 
+/// What kind of page it is: which styles and which script it comes with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// The tracking page, which its own script keeps up to date.
+    Live,
+    /// A page that stays as it was sent, perhaps with a form.
+    Still,
+    /// A page of the console.
+    Console,
+}
+
+impl Sort {
+    fn styles(self) -> &'static [&'static str] {
+        let all = &["css/tokens.css", "css/base.css", "css/track.css", "css/form.css", "css/console.css"];
+        match self {
+            Self::Live => &all[..3],
+            Self::Still => &all[..4],
+            Self::Console => all,
+        }
+    }
+
+    /// The script, and what it imports.
+    fn script(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Live => ("js/track.js", &LIVE),
+            Self::Still | Self::Console => ("js/page.js", &STILL),
+        }
+    }
+}
+
 /// What differs in the head from page to page.
 pub(super) struct Head<'a> {
     pub title: &'a str,
     pub description: &'a str,
-    /// Whether the page is the tracking page, which its own script keeps up to date; other pages have forms.
-    pub is_live: bool,
+    pub sort: Sort,
     /// The name in the top bar, with the letter of its mark.
     pub brand: &'a str,
     /// What stands at the end of the top bar before the theme switch, and what hangs below the bar.
@@ -28,6 +57,18 @@ pub(super) struct Head<'a> {
 
 /// A whole document around `main` (which brings its own `<main id="main">`).
 pub(super) fn shell(frame: &Frame, head: &Head, main: &Markup, tail: &Markup) -> Markup {
+    let body = html! {
+        header.top { div.wrap { (brand(head.brand)) (head.chip) (theme_switch(frame)) } (head.banner) }
+        (main)
+        footer.foot { div.wrap { span { bdi { (head.brand) } } span.end { (frame.t("page.foot")) } } }
+        (tail)
+    };
+    document(frame, head, &body)
+}
+
+/// A whole document: the head of every page, the way past what comes before `main`, and the rest of the body.
+pub(super) fn document(frame: &Frame, head: &Head, body: &Markup) -> Markup {
+    let (script, modules) = head.sort.script();
     html! {
         (DOCTYPE)
         html lang=(frame.lang.lang) dir=(frame.lang.dir) {
@@ -39,24 +80,13 @@ pub(super) fn shell(frame: &Frame, head: &Head, main: &Markup, tail: &Markup) ->
                 meta name="theme-color" content="#ffffff" media="(prefers-color-scheme:light)";
                 meta name="theme-color" content="#14181f" media="(prefers-color-scheme:dark)";
                 link #favicon rel="icon" href=(favicon(head.brand));
-                @let (form, script, modules) = if head.is_live { (None, "js/track.js", &LIVE[..]) } else { (Some("css/form.css"), "js/page.js", &STILL[..]) };
-                @for style in ["css/tokens.css", "css/base.css", "css/track.css"].into_iter().chain(form) {
-                    link rel="stylesheet" href=(frame.asset(style));
-                }
+                @for style in head.sort.styles() { link rel="stylesheet" href=(frame.asset(style)); }
                 // Small and first, so that a chosen theme is there before the first paint.
                 script src=(frame.asset("js/theme.js")) {}
-                @for module in modules {
-                    link rel="modulepreload" href=(frame.asset(module));
-                }
+                @for module in modules { link rel="modulepreload" href=(frame.asset(module)); }
                 script type="module" src=(frame.asset(script)) {}
             }
-            body {
-                a.skip href="#main" { (head.skip) }
-                header.top { div.wrap { (brand(head.brand)) (head.chip) (theme_switch(frame)) } (head.banner) }
-                (main)
-                footer.foot { div.wrap { span { bdi { (head.brand) } } span.end { (frame.t("page.foot")) } } }
-                (tail)
-            }
+            body { a.skip href="#main" { (head.skip) } (body) }
         }
     }
 }
@@ -96,7 +126,7 @@ fn favicon(name: &str) -> String {
 }
 
 /// Hidden until the script that works it is there.
-fn theme_switch(frame: &Frame) -> Markup {
+pub(super) fn theme_switch(frame: &Frame) -> Markup {
     html! {
         button #theme.btn.ghost.icon type="button" hidden
             data-auto=(frame.t("page.theme_auto")) data-light=(frame.t("page.theme_light")) data-dark=(frame.t("page.theme_dark")) {

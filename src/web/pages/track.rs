@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use maud::{Markup, html};
 
 use super::handlers::Wish;
-use super::shell::{Head, data_block, reply_private, shell};
+use super::shell::{Head, Sort, data_block, reply_private, shell};
 use super::view::{ItemView, OrderView, TrackView};
 use super::words::{Hero, Reader, Stage, Step, hero};
 use super::{Frame, Pages, looks, posted, timeline};
@@ -36,7 +36,7 @@ fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
     let head = Head {
         title: &lang.fill("page.title", &names),
         description: &lang.fill("page.description", &names),
-        is_live: true,
+        sort: Sort::Live,
         brand: &order.shop.name,
         chip: html! { span #chip.live hidden { i {} span {} } },
         banner: html! { div.wrap.float { p #banner.bn.tone-warning hidden { (frame.icon("refresh")) span {} button.btn.sm type="button" hidden { (lang.t("trouble.unavailable_act")) } } } },
@@ -64,8 +64,10 @@ fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
 }
 
 /// Words that only other pages say.
-const OTHER_PAGES: [&str; 9] =
-    ["account.", "form.", "home.", "kyc.", "lookup.", "review.", "setup.", "trouble.", "widget."];
+const OTHER_PAGES: [&str; 12] = [
+    "account.", "console.", "form.", "home.", "kyc.", "lookup.", "review.", "secret.", "setup.", "trouble.", "vendor.",
+    "widget.",
+];
 
 /// What the script starts from: the same state, the words, and how each status looks.
 fn boot(reader: &Reader, view: &TrackView, pass: &str) -> serde_json::Value {

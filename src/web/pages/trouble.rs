@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use maud::{Markup, html};
 
 use super::handlers::Wish;
-use super::shell::{Head, reply_private, shell};
+use super::shell::{Head, Sort, reply_private, shell};
 use super::{Frame, Pages};
 use crate::base::Error;
 use crate::web::error::Problem;
@@ -140,11 +140,11 @@ fn page(frame: &Frame, trouble: Trouble, here: &str) -> Markup {
     let head = Head {
         title: frame.t(&title),
         description: &text,
-        is_live: false,
+        sort: Sort::Still,
         brand: &frame.pages.brand,
         chip: html! {},
         banner: html! {},
-        skip: frame.t("page.skip"),
+        skip: frame.t("page.skip_main"),
     };
     shell(frame, &head, &main, &html! {})
 }

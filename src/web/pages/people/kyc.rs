@@ -5,6 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use maud::{Markup, html};
 
+use super::console::{Bar, Place};
+use super::steps::{self, Step};
 use super::{Visit, go, moment, notice, size};
 use crate::accounts::kyc::application::Limits;
 use crate::accounts::kyc::countries::{self, COUNTRIES};
@@ -79,8 +81,12 @@ async fn show(
         Ok(past) => past,
         Err(error) => return visit.refuse(error),
     };
+    let is_approved = company.state != CompanyState::Pending;
+    if is_approved && login.kind == Kind::Full {
+        return known(visit, &past).await;
+    }
     let body = match past.first() {
-        _ if company.state != CompanyState::Pending => approved(&frame, login, company),
+        _ if is_approved => approved(&frame, company),
         Some(newest) if newest.state == State::Submitted => waiting(&frame, newest),
         newest => {
             let business = newest.map(|newest| newest.business.clone()).unwrap_or_default();
@@ -91,16 +97,13 @@ async fn show(
     visit.page(status, title, &html! { @if let Some(said) = said { (said) } (body) })
 }
 
-fn approved(frame: &Frame, login: &Login, company: &Company) -> Markup {
+fn approved(frame: &Frame, company: &Company) -> Markup {
     html! {
-        section.card.msg.tone-success aria-labelledby="h" {
-            span.tile { (frame.icon("check")) }
+        section.card.panel.hero.tone-success aria-labelledby="h" {
+            (steps::line(frame, Step::Done))
             h1 #h { (frame.lang.fill("kyc.approved", &[("company", &company.name)])) }
-            p { (frame.t("kyc.approved_text")) }
-            p.acts {
-                @if login.kind == Kind::Full { a.btn.primary href="/start" { (frame.t("kyc.next")) } }
-                @else { a.btn.primary href="/login?next=/start" { (frame.t("kyc.sign_in_again")) } }
-            }
+            p.t2 { (frame.t("kyc.approved_text")) }
+            a.btn.primary.wide href="/login?next=/start" { (frame.t("kyc.sign_in_again")) }
         }
     }
 }
@@ -108,13 +111,26 @@ fn approved(frame: &Frame, login: &Login, company: &Company) -> Markup {
 fn waiting(frame: &Frame, newest: &Submission) -> Markup {
     let text = frame.lang.fill("kyc.waiting_text", &[("date", &moment(frame, newest.submitted_at))]);
     html! {
-        section.card.msg.tone-info aria-labelledby="h" {
-            span.tile { (frame.icon("clock")) }
+        section.card.panel.hero.tone-transit aria-labelledby="h" {
+            (steps::line(frame, Step::Approval))
             h1 #h { (frame.t("kyc.waiting")) }
-            p role="status" { (text) }
+            p.t2 role="status" { (text) }
         }
         section.card.panel aria-labelledby="d" { h2 #d { (frame.t("account.papers")) } (details(frame, newest, true)) }
     }
+}
+
+/// What a company that is approved has told us, within the console.
+async fn known(visit: &Visit, past: &[Submission]) -> HttpResponse {
+    let frame = visit.frame();
+    let body = html! {
+        @for submission in past.iter().filter(|submission| submission.state == State::Approved).take(1) {
+            section.card.panel aria-labelledby="h" { (details(&frame, submission, true)) }
+        }
+    };
+    let beside = html! { span.pill.tone-success { (frame.icon("check")) (frame.t("review.approved")) } };
+    let bar = Bar { beside, ..Bar::of(frame.t("account.papers")) };
+    visit.console(StatusCode::OK, Place::Papers, &bar, &body).await
 }
 
 /// What a company says about its business, as a list; with the names of its documents or without.
@@ -130,7 +146,7 @@ pub(super) fn details(frame: &Frame, submission: &Submission, with_documents: bo
         ("kyc.phone", business.phone.as_deref()),
     ];
     html! {
-        dl.kv {
+        dl.kv.two {
             @for (key, value) in rows { @if let Some(value) = value {
                 div { dt { (frame.t(key)) } dd.lines { bdi data-region=[(key == "kyc.country").then_some(&business.country)] { (value) } } }
             } }
@@ -167,7 +183,8 @@ fn form_page(
     let words = Words::new(&frame, limits, wrong);
     let body = html! {
         @if let Some(newest) = past.first() { (rejection(&frame, newest)) }
-        section.card.panel aria-labelledby="h" {
+        section class={ "card panel hero tone-" (if past.is_empty() { "transit" } else { "danger" }) } aria-labelledby="h" {
+            (steps::line(&frame, Step::Papers))
             h1 #h { (frame.t("kyc.title")) }
             p.t2 { (frame.t("kyc.text")) }
             form.form method="post" action="/kyc" enctype="multipart/form-data" {

@@ -99,6 +99,7 @@ pub(super) fn set(reply: &mut HttpResponse, cookies: [Cookie<'static>; 2]) {
 fn home_of(login: &Login) -> &'static str {
     match login.kind {
         Kind::Onboarding => "/kyc",
+        Kind::Full if login.person.role.is_staff() => "/admin/kyc",
         Kind::Full => "/start",
     }
 }
@@ -116,7 +117,8 @@ fn ask(visit: &Visit, status: StatusCode, sent: &LogIn, said: Option<&Markup>, w
     };
     let body = html! {
         @if let Some(said) = said { (said) }
-        section.card.panel aria-labelledby="h" {
+        section.card.panel.hero.tone-info aria-labelledby="h" {
+            span.tile { (frame.icon("lock")) }
             h1 #h { (frame.t("account.login")) }
             p.t2 { (frame.t("account.login_text")) }
             form.form method="post" action="/login" {

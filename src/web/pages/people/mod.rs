@@ -4,12 +4,14 @@
 //! when the browser says that the form came from a page of ours ([`Visit`]): together with cookies that other sites'
 //! forms do not carry, that keeps others from acting in a person's name. What is not here: the rules (`accounts`).
 
+mod console;
 mod kyc;
 mod login;
 mod reset;
 mod review;
 mod signup;
 mod start;
+mod steps;
 
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
@@ -22,7 +24,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::handlers::Wish;
-use super::shell::{Head, reply_private, shell};
+use super::shell::{Head, Sort, reply_private, shell};
 use super::{Frame, Pages, trouble};
 use crate::accounts::sessions::Kind;
 use crate::accounts::{Company, Login};
@@ -44,6 +46,7 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(endpoint!(["/reset", "/reset/"] => get: reset::get_reset, post: reset::reset))
         .service(endpoint!(["/start", "/start/"] => get: start::get_start))
         .service(endpoint!("/start/secret" => get: start::get_start, post: start::show_secret))
+        .service(endpoint!("/start/secret/replace" => get: start::get_start, post: start::replace_secret))
         .service(endpoint!(["/kyc", "/kyc/"] => get: kyc::get_kyc, post: kyc::submit))
         .service(endpoint!(["/admin/kyc", "/admin/kyc/"] => get: review::get_queue))
         .service(endpoint!(["/admin/kyc/{id}", "/admin/kyc/{id}/"] => get: review::get_submission))
@@ -82,6 +85,9 @@ impl FromRequest for Visit {
     }
 }
 
+/// What a page answers: itself, or what is sent to those who may not see it.
+type Answered = Result<HttpResponse, actix_web::Error>;
+
 /// A finished answer in the place of an error.
 fn answer(reply: HttpResponse) -> actix_web::Error {
     InternalError::from_response("answered already", reply).into()
@@ -101,6 +107,12 @@ impl Visit {
         let login = self.login().ok_or_else(|| answer(self.to_login()))?;
         let company = login.company.as_ref().filter(|_| !login.person.role.is_staff());
         company.map(|company| (login, company)).ok_or_else(|| answer(go("/admin/kyc")))
+    }
+
+    /// A person of an active company; others are sent where they belong.
+    pub fn of_merchant(&self) -> Result<(&Login, &Company), actix_web::Error> {
+        let (login, company) = self.of_company()?;
+        if login.kind == Kind::Onboarding { Err(answer(go("/kyc"))) } else { Ok((login, company)) }
     }
 
     /// Somebody who runs the platform; to all others there is no such page.
@@ -126,11 +138,11 @@ impl Visit {
         let head = Head {
             title,
             description: frame.t("home.text"),
-            is_live: false,
+            sort: Sort::Still,
             brand: &self.pages.brand,
             chip: self.chip(&frame),
             banner: html! {},
-            skip: frame.t("page.skip"),
+            skip: frame.t("page.skip_main"),
         };
         let mut reply = reply_private(status, shell(&frame, &head, main, &html! {}));
         // No address of these pages is secret, and without a referrer a browser would not say where a form came from.

@@ -25,7 +25,8 @@ pub(super) struct Reset {
 pub(super) async fn get_forgot(visit: Visit) -> HttpResponse {
     let frame = visit.frame();
     let body = html! {
-        section.card.panel aria-labelledby="h" {
+        section.card.panel.hero.tone-info aria-labelledby="h" {
+            span.tile { (frame.icon("key")) }
             h1 #h { (frame.t("account.forgot")) }
             p.t2 { (frame.t("account.forgot_text")) }
             form.form method="post" action="/forgot" {
@@ -82,7 +83,8 @@ fn ask(visit: &Visit, status: StatusCode, sent: &Reset, refused: Option<&Invalid
     };
     let fields = [signup::email(&frame, &sent.email, "username", refused), signup::code(&frame, refused), password];
     let body = html! {
-        section.card.panel aria-labelledby="h" {
+        section.card.panel.hero.tone-info aria-labelledby="h" {
+            span.tile { (frame.icon("mail")) }
             h1 #h { (frame.t("account.reset")) }
             p.t2 { (frame.t("account.reset_text")) }
             form.form method="post" action="/reset" {

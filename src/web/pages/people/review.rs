@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::console::{Bar, Place};
 use super::{Visit, go, kyc as papers, moment, notice, size};
 use crate::accounts::Kyc;
 use crate::accounts::kyc::{State, Submission, countries};
@@ -36,7 +37,7 @@ pub(super) async fn get_queue(visit: Visit, kyc: Data<Kyc>) -> HttpResponse {
     let after = query_value(visit.request.query_string(), "after").and_then(|text| Cursor::decode(text.expose()).ok());
     let said = done(&visit, &kyc).await;
     match kyc.list(State::Submitted, after, ROWS).await {
-        Ok(page) => queue(&visit, &page, said.as_ref()),
+        Ok(page) => queue(&visit, &page, said.as_ref()).await,
         Err(error) => visit.refuse(error),
     }
 }
@@ -129,25 +130,23 @@ fn waited(frame: &Frame, waited: SignedDuration) -> String {
     frame.lang.fill(key, &[("n", &frame.lang.number(number))])
 }
 
-fn queue(visit: &Visit, page: &Page<Submission>, said: Option<&Markup>) -> HttpResponse {
+async fn queue(visit: &Visit, page: &Page<Submission>, said: Option<&Markup>) -> HttpResponse {
     let frame = visit.frame();
-    let main = html! {
-        main #main.wrap {
-            @if let Some(said) = said { (said) }
-            @if page.data.is_empty() {
-                section.card.msg.tone-success aria-labelledby="h" {
-                    span.tile { (frame.icon("check")) }
-                    h1 #h { (frame.t("review.empty")) }
-                    p { (frame.t("review.empty_text")) }
-                }
-            } @else {
-                div.head { h1 #h { (frame.t("review.title")) } p.t2 { (frame.t("review.text")) } }
-                section.card aria-labelledby="h" { (rows(&frame, visit, &page.data)) }
-                @if let Some(next) = page.next { p { a.btn href={ "/admin/kyc?after=" (next.encode()) } { (frame.t("review.more")) } } }
+    let body = html! {
+        @if let Some(said) = said { (said) }
+        @if page.data.is_empty() {
+            section.card.empty.tone-success aria-labelledby="e" {
+                span.tile { (frame.icon("check")) }
+                h2 #e { (frame.t("review.empty")) }
+                p { (frame.t("review.empty_text")) }
             }
+        } @else {
+            p.t2 { (frame.t("review.text")) }
+            section.card aria-labelledby="h" { (rows(&frame, visit, &page.data)) }
+            @if let Some(next) = page.next { p { a.btn href={ "/admin/kyc?after=" (next.encode()) } { (frame.t("review.more")) } } }
         }
     };
-    visit.document(StatusCode::OK, frame.t("review.title"), &main)
+    visit.console(StatusCode::OK, Place::Review, &Bar::of(frame.t("review.title")), &body).await
 }
 
 fn rows(frame: &Frame, visit: &Visit, submissions: &[Submission]) -> Markup {
@@ -190,22 +189,25 @@ async fn show(
         Err(error) => return visit.refuse(error),
     };
     let frame = visit.frame();
-    let main = html! {
-        main #main.wrap {
-            p { a.back href="/admin/kyc" { (frame.icon("left")) (frame.t("review.back")) } }
-            @if let Some(said) = said { (said) }
-            div.head { h1 { bdi { (submission.company_name) } } p.facts { (pill(&frame, submission.state)) (facts(&frame, visit, &submission)) } }
-            div.cols {
+    let body = html! {
+        @if let Some(said) = said { (said) }
+        div.cols {
+            div.mainc {
                 section.card.panel aria-labelledby="de" { h2 #de { (frame.t("review.details")) } (papers::details(&frame, &submission, false)) }
-                div.side {
-                    @if submission.state == State::Submitted { (decision(&frame, &submission, bad_reason)) }
-                    (documents(&frame, &submission))
-                    @if !history.is_empty() { (earlier(&frame, &history)) }
-                }
+                (documents(&frame, &submission))
+            }
+            div.side {
+                @if submission.state == State::Submitted { (decision(&frame, &submission, bad_reason)) }
+                @if !history.is_empty() { (earlier(&frame, &history)) }
             }
         }
     };
-    visit.document(status, &submission.company_name, &main)
+    let bar = Bar {
+        back: Some(("/admin/kyc", frame.t("review.back"))),
+        beside: html! { (pill(&frame, submission.state)) (facts(&frame, visit, &submission)) },
+        ..Bar::of(&submission.company_name)
+    };
+    visit.console(status, Place::Review, &bar, &body).await
 }
 
 fn pill(frame: &Frame, state: State) -> Markup {

@@ -6,6 +6,7 @@ use actix_web::web::{Data, Form};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::steps::{self, Step};
 use super::{Visit, go, notice, wrong};
 use crate::accounts::people::register::SignUp;
 use crate::accounts::sessions::Kind;
@@ -135,7 +136,8 @@ fn ask(visit: &Visit, status: StatusCode, sent: &SignUpForm, refused: Option<&In
         },
     ];
     let body = html! {
-        section.card.panel aria-labelledby="h" {
+        section.card.panel.hero.tone-transit aria-labelledby="h" {
+            (steps::line(&frame, Step::Account))
             h1 #h { (frame.t("account.signup")) }
             p.t2 { (frame.t("account.signup_text")) }
             form.form method="post" action="/signup" {
@@ -192,7 +194,8 @@ pub(super) fn ask_code(
     let wait = frame.lang.fill("account.resend_wait", &[("n", &frame.lang.number(COOLDOWN))]);
     let body = html! {
         @if let Some(said) = said { (said) }
-        section.card.panel aria-labelledby="h" {
+        section.card.panel.hero.tone-transit aria-labelledby="h" {
+            (steps::line(&frame, Step::Email))
             h1 #h { (frame.t("account.verify")) }
             p.t2 { (frame.t(text)) }
             form.form method="post" action="/signup/verify" {
