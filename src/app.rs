@@ -20,15 +20,16 @@ use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
 use crate::notify::{Mailer, Notify, PeopleMail, Preferences, mailer};
-use crate::orders::{Announce, Orders, Passes, Timeline};
+use crate::orders::{Announce, Commissions, Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
+use crate::wallet;
 use crate::web::auth::renewal;
 use crate::web::body::BodyLimit;
 use crate::web::client::Proxies;
 use crate::web::guard::{self, Guard, Limits};
 use crate::web::live::{ServeSettings, serve};
 use crate::web::pages::Pages;
-use crate::web::{Parts, PublicUrl};
+use crate::web::{Money, Parts, PublicUrl};
 use crate::webhooks::Webhooks;
 
 /// A built instance: its tables are up to date, its address is taken, nothing is served yet.
@@ -216,6 +217,17 @@ fn terms(config: &Config) -> Terms {
     }
 }
 
+fn money(db: &Db, clock: &Clock, timeline: &Timeline) -> Money {
+    Money {
+        rates: wallet::Rates::new(db.clone(), clock.clone()),
+        commissions: Commissions::new(db.clone(), clock.clone(), timeline.clone()),
+    }
+}
+
+fn money_terms(config: &Config) -> wallet::Terms {
+    wallet::Terms { hold_days: config.hold_days, commission_on_confirmation: config.commission_on_confirmation }
+}
+
 /// Tells the live part of what was committed.
 fn announce(live: Live) -> Announce {
     Arc::new(move |tellings| {
@@ -244,9 +256,9 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         Access::new(passes.clone(), tokens.clone(), sessions.clone(), timeline.clone()),
         db.runtime(),
     );
-    let metrics = Metrics::new();
-    let (group, room) = (config.commit_group, config.commit_queue);
-    let orders = Orders::start(db.clone(), clock.clone(), announce(live.clone()), metrics.clone(), group, room);
+    let (metrics, together) = (Metrics::new(), (config.commit_group, config.commit_queue));
+    let told = announce(live.clone());
+    let orders = Orders::start(db.clone(), clock.clone(), told, metrics.clone(), money_terms(config), together);
     let webhook_secrets = WebhookSecrets::new(db.clone(), clock.clone(), keys.clone());
     Ok(Parts {
         guard: guard(config, clock.clone(), &home, metrics.clone())?,
@@ -267,6 +279,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         codes,
         passwords,
         sessions,
+        money: money(&db, &clock, &timeline),
         timeline,
         live,
         orders,

@@ -114,6 +114,12 @@ pub struct Config {
     /// Days the bodies of received webhooks are kept; 0 keeps them
     #[arg(long, env = "ORDERCAST_INBOX_DAYS", default_value_t = 90)]
     pub inbox_days: u32,
+    /// Days between the delivery of a vendor's order and the release of its money, unless the company has its own
+    #[arg(long, env = "ORDERCAST_HOLD_DAYS", default_value_t = 7)]
+    pub hold_days: u32,
+    /// Calculate an order's commission by itself when the order is confirmed
+    #[arg(long, env = "ORDERCAST_COMMISSION_ON_CONFIRMATION")]
+    pub commission_on_confirmation: bool,
     /// What is logged, as `info` or `ordercast=debug,info`
     #[arg(long, env = "ORDERCAST_LOG", default_value = "info")]
     pub log: String,
@@ -190,6 +196,9 @@ impl Config {
         }
         if self.access_minutes == 0 || self.refresh_days == 0 || self.session_days == 0 {
             return Err(refuse("ORDERCAST_ACCESS_MINUTES, _REFRESH_DAYS and _SESSION_DAYS must be at least 1"));
+        }
+        if self.hold_days > 3650 {
+            return Err(refuse("ORDERCAST_HOLD_DAYS must be at most 3650"));
         }
         if self.commit_group == 0 || self.commit_queue == 0 || self.database_pool == 0 || self.workers == Some(0) {
             return Err(refuse(

@@ -32,6 +32,7 @@ pub mod audit;
 pub mod jobs;
 pub mod idempotency;
 pub mod accounts;
+pub mod wallet;
 pub mod orders;
 pub mod webhooks;
 pub mod notify;

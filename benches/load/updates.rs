@@ -9,6 +9,7 @@ use ordercast::base::{Actor, Clock};
 use ordercast::db::Db;
 use ordercast::orders::{Announce, Change, OrderRef, Orders, Reach, Status, Telling};
 use ordercast::telemetry::Metrics;
+use ordercast::wallet::Terms;
 
 use super::machine::{self, MEASURED_CORE, cpu};
 use super::postgres::Cluster;
@@ -115,7 +116,10 @@ pub fn loop_alone(orders: usize) -> Result<()> {
             }
             std::future::ready(()).boxed()
         });
-        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), config.commit_group, config.commit_queue);
+        let together = (config.commit_group, config.commit_queue);
+        let terms =
+            Terms { hold_days: config.hold_days, commission_on_confirmation: config.commission_on_confirmation };
+        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), terms, together);
         let begin = Instant::now();
         for step in STEPS {
             let change = Change {

@@ -100,7 +100,7 @@ impl Admins {
 
 fn created(admin: &Admin, at: jiff::Timestamp) -> Result<Record> {
     Ok(Record {
-        actor: Actor::Admin { account: admin.id, name: admin.name.clone() },
+        actor: Actor::Admin { account: admin.id, name: admin.name.clone(), is_super: true },
         at,
         company: None,
         subject: "account",

@@ -11,6 +11,8 @@ pub enum Actor {
         account: AccountId,
         /// Shown in the audit trail.
         name: String,
+        /// Whether it also decides who runs the platform.
+        is_super: bool,
     },
     /// A person of a company: own orders, vendor transitions.
     Vendor {
@@ -67,6 +69,27 @@ impl Actor {
                 name
             }
             Self::Webhook { source: name, .. } | Self::System(name) => name,
+        }
+    }
+
+    /// The identifier of its account or token, as text; what has neither has none.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Admin { account, .. } | Self::Vendor { account, .. } => Some(account.to_string()),
+            Self::Token { token, .. } => Some(token.to_string()),
+            Self::Webhook { .. } | Self::Courier(_) | Self::System(_) => None,
+        }
+    }
+
+    /// The role a person acts in: `vendor`, `admin` or `super_admin`; `None` for systems.
+    #[must_use]
+    pub fn role(&self) -> Option<&'static str> {
+        match self {
+            Self::Admin { is_super: true, .. } => Some("super_admin"),
+            Self::Admin { .. } => Some("admin"),
+            Self::Vendor { .. } => Some("vendor"),
+            Self::Token { .. } | Self::Webhook { .. } | Self::Courier(_) | Self::System(_) => None,
         }
     }
 

@@ -90,6 +90,12 @@ ids! {
     InboxId,
     /// One running process of Ordercast.
     InstanceId,
+    /// One transaction of the ledger.
+    TransactionId,
+    /// What a vendor asked to be paid out.
+    PayoutId,
+    /// One commission rate.
+    RateId,
     /// One live connection.
     SessionId,
 }

@@ -64,7 +64,13 @@ async fn place(parts: &Parts, nth: usize) -> Result<ordercast::base::id::OrderId
         },
         address: Some("12 Sample Road, Springfield".into()),
         item_summary: Some(format!("{qty}x {name}")),
-        items: vec![Item { name: name.into(), qty, unit_price: Money::new(price, "USD"), image_url: None }],
+        items: vec![Item {
+            name: name.into(),
+            qty,
+            unit_price: Money::new(price, "USD"),
+            image_url: None,
+            category: None,
+        }],
         total,
         ..NewOrder::default()
     };

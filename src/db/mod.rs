@@ -14,6 +14,7 @@ pub mod migrate;
 pub mod postgres;
 pub mod query;
 pub mod schema;
+mod schema_money;
 pub mod sqlite;
 pub mod types;
 

@@ -1,10 +1,20 @@
 //! The tables, once for both databases; a test compares them with what the migrations really made.
 #![expect(missing_docs, reason = "the columns are described in the migrations; the macro has no place for docs")]
 
+pub use super::schema_money::*;
+
 diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::{Id, Instant};
-    companies (id) { id -> Id, name -> Text, slug -> Text, created_at -> Instant, state -> Text, }
+    companies (id) {
+        id -> Id,
+        name -> Text,
+        slug -> Text,
+        created_at -> Instant,
+        state -> Text,
+        marketplace_since -> Nullable<Instant>,
+        hold_days -> Nullable<Integer>,
+    }
 }
 
 diesel::table! {
@@ -76,6 +86,7 @@ diesel::table! {
         delivered_at -> Nullable<Instant>,
         created_at -> Instant,
         updated_at -> Instant,
+        category -> Nullable<Text>,
     }
 }
 
@@ -95,6 +106,8 @@ diesel::table! {
         actor_kind -> Text,
         actor_name -> Text,
         occurred_at -> Instant,
+        actor_id -> Nullable<Text>,
+        actor_role -> Nullable<Text>,
     }
 }
 
@@ -315,4 +328,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     kyc_documents,
     webhook_secrets,
     inbox,
+    order_commissions,
+    ledger_accounts,
+    payouts,
+    ledger_transactions,
+    ledger_postings,
+    order_credits,
 );

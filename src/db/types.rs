@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::base::id::{
-    AccountId, AuditId, CompanyId, DocumentId, EventId, InboxId, JobId, KycId, LoginId, OrderId, PassId, TokenId,
-    WebhookSecretId,
+    AccountId, AuditId, CompanyId, DocumentId, EventId, InboxId, JobId, KycId, LoginId, OrderId, PassId, PayoutId,
+    RateId, TokenId, TransactionId, WebhookSecretId,
 };
 
 /// The SQL type of identifiers.
@@ -80,6 +80,9 @@ stored_ids! {
     DocumentId as DocumentIdProxy,
     WebhookSecretId as WebhookSecretIdProxy,
     InboxId as InboxIdProxy,
+    TransactionId as TransactionIdProxy,
+    PayoutId as PayoutIdProxy,
+    RateId as RateIdProxy,
 }
 
 /// A point in time as a row holds it, in whole microseconds.

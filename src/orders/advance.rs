@@ -10,6 +10,7 @@ use super::policy;
 use super::status::{Move, Rules, Status, judge};
 use crate::base::id::EventId;
 use crate::base::{Actor, Error, Result};
+use crate::wallet::Credited;
 
 /// A wished change. What is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -37,6 +38,9 @@ pub struct Change {
     pub shipment_status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shipment_reason: Option<String>,
+    /// An admin's leave to take back money that the vendor has had paid out already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_negative: bool,
     /// What else is known of the order. The audit trail names these fields only: most are a person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<Details>>,
@@ -55,6 +59,8 @@ pub struct Advanced {
     pub reach: Reach,
     /// Things that look wrong but were accepted, in words.
     pub warnings: Vec<String>,
+    /// What the change has brought the vendor, when the order was delivered by it.
+    pub credited: Option<Credited>,
 }
 
 /// The outcome of thinking a change through.

@@ -20,6 +20,7 @@ use crate::base::{Actor, Clock, Error, Result};
 use crate::db::Db;
 use crate::db::group::{Grouped, Waiting};
 use crate::telemetry::{Metrics, OutcomeLabel};
+use crate::wallet::Terms;
 
 /// How many watching customers there were, and how many got the event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -60,14 +61,21 @@ type Answer = tokio::sync::oneshot::Sender<Outcomes>;
 impl Orders {
     /// Starts the committing and the announcing task. At most `most` changes share a transaction; at most `room` wait.
     #[must_use]
-    pub fn start(db: Db, clock: Clock, announce: Announce, metrics: Metrics, most: usize, room: usize) -> Self {
+    pub fn start(
+        db: Db,
+        clock: Clock,
+        announce: Announce,
+        metrics: Metrics,
+        terms: Terms,
+        (most, room): (usize, usize),
+    ) -> Self {
         let runtime = db.runtime().clone();
         let (committed, to_announce) = mpsc::channel(64);
         runtime.spawn(announce_all(to_announce, announce, metrics));
         let queue = Grouped::start(&runtime, room, most, move |group| {
             let (db, now, committed) = (db.clone(), clock.now(), committed.clone());
             Box::pin(async move {
-                let answered = serve(&db, group, now).await;
+                let answered = serve(&db, group, terms, now).await;
                 // The receiver lives as long as this sender; were it gone, dropping the answers tells the callers.
                 committed.send(answered).await.unwrap_or_default();
             })
@@ -185,11 +193,16 @@ fn reply(answer: Answer, outcomes: Outcomes) {
     answer.send(outcomes).unwrap_or_default();
 }
 
-async fn serve(db: &Db, group: Vec<Waiting<Wish, Vec<Outcome>>>, now: Timestamp) -> Vec<(Outcomes, Answer)> {
+async fn serve(
+    db: &Db,
+    group: Vec<Waiting<Wish, Vec<Outcome>>>,
+    terms: Terms,
+    now: Timestamp,
+) -> Vec<(Outcomes, Answer)> {
     let (wishes, answers): (Vec<Wish>, Vec<_>) = group.into_iter().map(|waiting| (waiting.ask, waiting.answer)).unzip();
     let wishes = Arc::new(wishes);
     let all = 0..wishes.len();
-    let outcomes = match commit(db, wishes.clone(), all.clone(), now).await {
+    let outcomes = match commit(db, wishes.clone(), all.clone(), terms, now).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         // It may have been committed, the answer alone lost. Trying again here could make an order twice, or refuse by its
         // position what has just been done: the callers decide.
@@ -202,18 +215,18 @@ async fn serve(db: &Db, group: Vec<Waiting<Wish, Vec<Outcome>>>, now: Timestamp)
             // A conflict here means that another instance took a name between our look and our writing: looking again
             // finds its order, which is what a repeat wants, or tells that the number is taken.
             tracing::warn!(%error, changes = all.len(), "could not be committed; trying again one by one");
-            one_by_one(db, wishes, now).await
+            one_by_one(db, wishes, terms, now).await
         }
     };
     outcomes.into_iter().zip(answers).collect()
 }
 
-async fn one_by_one(db: &Db, wishes: Arc<Vec<Wish>>, now: Timestamp) -> Vec<Outcomes> {
+async fn one_by_one(db: &Db, wishes: Arc<Vec<Wish>>, terms: Terms, now: Timestamp) -> Vec<Outcomes> {
     let mut outcomes = Vec::with_capacity(wishes.len());
     for at in 0..wishes.len() {
-        let mut alone = commit(db, wishes.clone(), at..at + 1, now).await;
+        let mut alone = commit(db, wishes.clone(), at..at + 1, terms, now).await;
         if matches!(alone, Err(Error::Conflict(_))) {
-            alone = commit(db, wishes.clone(), at..at + 1, now).await;
+            alone = commit(db, wishes.clone(), at..at + 1, terms, now).await;
         }
         outcomes.push(alone.and_then(|mut one| one.pop().ok_or_else(|| Error::internal("no outcome"))));
     }
@@ -224,7 +237,8 @@ async fn commit(
     db: &Db,
     wishes: Arc<Vec<Wish>>,
     which: std::ops::Range<usize>,
+    terms: Terms,
     now: Timestamp,
 ) -> Result<Vec<Vec<Outcome>>> {
-    db.transact(move |conn| Box::pin(async move { write_group(conn, &wishes[which], now).await })).await
+    db.transact(move |conn| Box::pin(async move { write_group(conn, &wishes[which], terms, now).await })).await
 }

@@ -8,6 +8,7 @@ use super::model::{Customer, Estimate, Event, EventBody, Item, Order};
 use super::status::Status;
 use crate::base::id::{CompanyId, OrderId};
 use crate::base::{Error, Money, Result};
+use crate::wallet::rates::check_category;
 
 /// An order that is not known yet.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,7 @@ pub struct NewOrder {
     pub address: Option<String>,
     pub item_summary: Option<String>,
     pub items: Vec<Item>,
+    pub category: Option<String>,
     pub total: Option<Money>,
     pub carrier: Option<String>,
     pub tracking_number: Option<String>,
@@ -85,6 +87,8 @@ impl NewOrder {
             let message = format!("items may have at most {MOST_ITEMS} lines");
             return Err(Error::invalid_field("items", "too_many", message));
         }
+        let categories = self.items.iter().filter_map(|item| item.category.as_ref()).chain(&self.category);
+        categories.into_iter().try_for_each(|category| check_category(category))?;
         for item in &self.items {
             check_text(Some(&item.name), "items.name", 300)?;
             check_text(item.image_url.as_deref(), "items.image_url", 2000)?;
@@ -133,6 +137,7 @@ impl NewOrder {
             address: self.address,
             item_summary: self.item_summary,
             items: self.items,
+            category: self.category,
             total: self.total.and_then(|total| Money::new(total.amount, &total.currency)),
             tracking_url: None,
             carrier: self.carrier,

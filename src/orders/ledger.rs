@@ -14,9 +14,11 @@ use super::store::{self, Entry};
 use super::timeline::pick_one;
 use crate::audit::{self, Record};
 use crate::base::id::{CompanyId, OrderId};
-use crate::base::{Actor, Error, Result};
+use crate::base::{Actor, Error, Money, Result};
 use crate::db::{Conn, is_taken};
 use crate::jobs::{self, Job};
+use crate::wallet::till::{Cause, Scope};
+use crate::wallet::{Credited, Terms, Till};
 
 /// What a caller wants done: all of its rows, or none.
 pub(super) struct Wish {
@@ -46,6 +48,8 @@ struct Ledger {
     /// Those of them whose customer, address or content is another.
     detailed: Vec<OrderId>,
     written: Vec<Written>,
+    /// What vendors get for orders that are delivered.
+    till: Till,
 }
 
 /// An event to be written, and what its rows need beside it.
@@ -63,8 +67,13 @@ struct Written {
 ///
 /// # Errors
 /// `Unavailable` or `Internal`, and `Conflict` when another instance took a number first; nothing must be committed then.
-pub(super) async fn write_group(conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<Vec<Vec<Outcome>>> {
-    let mut ledger = Ledger::read(conn, wishes).await?;
+pub(super) async fn write_group(
+    conn: &mut Conn,
+    wishes: &[Wish],
+    terms: Terms,
+    now: Timestamp,
+) -> Result<Vec<Vec<Outcome>>> {
+    let mut ledger = Ledger::read(conn, wishes, terms).await?;
     let outcomes = wishes.iter().enumerate().map(|(at, wish)| ledger.think_wish(at, wish, now)).collect();
     ledger.write(conn, wishes, now).await?;
     Ok(outcomes)
@@ -72,7 +81,7 @@ pub(super) async fn write_group(conn: &mut Conn, wishes: &[Wish], now: Timestamp
 
 impl Ledger {
     /// Finds and locks every order the wishes mean.
-    async fn read(conn: &mut Conn, wishes: &[Wish]) -> Result<Self> {
+    async fn read(conn: &mut Conn, wishes: &[Wish], terms: Terms) -> Result<Self> {
         let (mut ids, mut numbers, mut external_ids) = (Vec::new(), Vec::new(), Vec::new());
         for what in wishes.iter().flat_map(|wish| &wish.rows) {
             match what {
@@ -96,6 +105,10 @@ impl Ledger {
         if !ids.is_empty() {
             ledger.orders = store::lock_orders(conn, &ids).await?;
         }
+        let scope = ledger.money_in_scope(wishes, terms.commission_on_confirmation);
+        if scope != Scope::default() {
+            ledger.till = Till::open(conn, terms, scope).await?;
+        }
         Ok(ledger)
     }
 
@@ -113,8 +126,7 @@ impl Ledger {
     fn think_wish(&mut self, at: usize, wish: &Wish, now: Timestamp) -> Vec<Outcome> {
         let before = (wish.is_dry_run || wish.rows.len() > 1).then(|| self.clone());
         let rows = wish.rows.iter().enumerate();
-        let mut outcomes: Vec<Outcome> =
-            rows.map(|(row, what)| self.think((at, row), &wish.actor, what, now)).collect();
+        let mut outcomes: Vec<Outcome> = rows.map(|(row, what)| self.think((at, row), wish, what, now)).collect();
         if let Some(before) = before.filter(|_| wish.is_dry_run || outcomes.iter().any(Result::is_err)) {
             *self = before;
             outcomes.iter_mut().flatten().for_each(|advanced| advanced.event = None);
@@ -122,30 +134,25 @@ impl Ledger {
         outcomes
     }
 
-    fn think(&mut self, cause: (usize, usize), actor: &Actor, what: &What, now: Timestamp) -> Outcome {
+    fn think(&mut self, place: (usize, usize), wish: &Wish, what: &What, now: Timestamp) -> Outcome {
+        let cause = Cause { actor: &wish.actor, request_id: wish.request_id.as_deref(), at: now };
         match what {
-            What::Create(new) => self.think_create(cause, new, now),
-            What::Change(target, change) => self.think_change(cause, actor, target, change, now),
+            What::Create(new) => self.think_create(place, cause, new),
+            What::Change(target, change) => self.think_change(place, cause, target, change),
         }
     }
 
-    fn think_change(
-        &mut self,
-        cause: (usize, usize),
-        actor: &Actor,
-        target: &OrderRef,
-        change: &Change,
-        now: Timestamp,
-    ) -> Outcome {
-        let id = self.find(actor, target)?;
+    fn think_change(&mut self, place: (usize, usize), cause: Cause<'_>, target: &OrderRef, change: &Change) -> Outcome {
+        let id = self.find(cause.actor, target)?;
         let order = self.orders.get(&id).ok_or(Error::NotFound("Order"))?;
         let previous_status = order.status;
-        match decide(order, actor, change, now)? {
+        match decide(order, cause.actor, change, cause.at)? {
             Decision::Same => Ok(Advanced::unchanged(order.clone())),
             Decision::Changed { order, event, is_override } => {
                 let to = order.status;
                 let from = Some(previous_status);
-                self.written.push(Written { cause, event: event.clone(), from, to, is_override });
+                let credited = self.settle(cause, from, &order, change.allow_negative)?;
+                self.written.push(Written { cause: place, event: event.clone(), from, to, is_override });
                 if !self.changed.contains(&id) && !self.created.contains(&id) {
                     self.changed.push(id);
                 }
@@ -154,7 +161,8 @@ impl Ledger {
                 }
                 self.orders.insert(id, (*order).clone());
                 let warnings = order.parcel_warnings();
-                Ok(Advanced { order: *order, event: Some(event), previous_status, reach: Reach::default(), warnings })
+                let reach = Reach::default();
+                Ok(Advanced { order: *order, event: Some(event), previous_status, reach, warnings, credited })
             }
         }
     }
@@ -171,7 +179,7 @@ impl Ledger {
         }
     }
 
-    fn think_create(&mut self, cause: (usize, usize), new: &NewOrder, now: Timestamp) -> Outcome {
+    fn think_create(&mut self, place: (usize, usize), cause: Cause<'_>, new: &NewOrder) -> Outcome {
         let known = new.external_id.clone().and_then(|id| self.by_external_id.get(&(new.company, id)));
         if let Some(order) = known.and_then(|id| self.orders.get(id)) {
             return Ok(Advanced::unchanged(order.clone()));
@@ -181,14 +189,78 @@ impl Ledger {
         if let Some(order) = same.and_then(|(_, id)| self.orders.get(id)) {
             return if new.has_made(order) { Ok(Advanced::unchanged(order.clone())) } else { Err(number_taken()) };
         }
-        let (order, event) = new.clone().into_order(now)?;
+        let (order, event) = new.clone().into_order(cause.at)?;
+        let credited = self.settle(cause, None, &order, false)?;
         self.name(order.id, order.company, order.number.clone(), order.external_id.clone());
         self.created.push(order.id);
         self.orders.insert(order.id, order.clone());
         let to = order.status;
-        self.written.push(Written { cause, event: event.clone(), from: None, to, is_override: false });
+        self.written.push(Written { cause: place, event: event.clone(), from: None, to, is_override: false });
         let warnings = order.parcel_warnings();
-        Ok(Advanced { previous_status: to, order, event: Some(event), reach: Reach::default(), warnings })
+        Ok(Advanced { previous_status: to, order, event: Some(event), reach: Reach::default(), warnings, credited })
+    }
+
+    /// Moves the money that a change of status moves.
+    fn settle(
+        &mut self,
+        cause: Cause<'_>,
+        from: Option<Status>,
+        order: &Order,
+        allow_negative: bool,
+    ) -> Result<Option<Credited>> {
+        if from == Some(order.status) {
+            return Ok(None);
+        }
+        if from == Some(Status::Delivered) {
+            self.till.take_back(cause, order.id, allow_negative && cause.actor.is_admin())?;
+        }
+        if is_confirmed(order.status) {
+            self.till.confirm(|| order.sale(), cause.at);
+        }
+        if order.status == Status::Delivered { self.till.deliver(cause, &order.sale()) } else { Ok(None) }
+    }
+
+    /// The orders and wallets whose money the wishes may move.
+    fn money_in_scope(&self, wishes: &[Wish], is_automatic: bool) -> Scope {
+        let counts = |status: Status| status == Status::Delivered || (is_automatic && is_confirmed(status));
+        let rows = || wishes.iter().flat_map(|wish| &wish.rows);
+        let may_deliver = rows().any(|row| matches!(row, What::Change(_, change) if change.status.is_some_and(counts)));
+        let (mut scope, mut totals) = (Scope::default(), HashMap::<OrderId, Vec<&Money>>::new());
+        for row in rows() {
+            match row {
+                What::Create(new) if may_deliver || new.status.is_some_and(counts) => {
+                    let total = new.total.as_ref().map(|total| total.currency.to_ascii_uppercase());
+                    scope.purses.extend(total.map(|currency| (new.company, currency)));
+                }
+                What::Create(_) => {}
+                What::Change(target, change) => {
+                    for order in self.meant(target) {
+                        let is_told = |to: Status| counts(to) || order.status == Status::Delivered;
+                        if change.status.is_some_and(is_told) {
+                            scope.orders.insert(order.id);
+                        }
+                        let told = change.details.as_ref().and_then(|details| details.total.as_ref());
+                        totals.entry(order.id).or_default().extend(told.into_iter().chain(&order.total));
+                    }
+                }
+            }
+        }
+        for order in scope.orders.iter().filter_map(|id| self.orders.get(id)) {
+            let currencies =
+                totals.get(&order.id).into_iter().flatten().map(|total| total.currency.to_ascii_uppercase());
+            scope.purses.extend(currencies.map(|currency| (order.company, currency)));
+        }
+        scope
+    }
+
+    /// Every order a name may mean.
+    fn meant(&self, target: &OrderRef) -> Vec<&Order> {
+        let same_number = |number: &String| self.by_number.get(number).into_iter().flatten().map(|(_, id)| *id);
+        let ids: Vec<OrderId> = match target {
+            OrderRef::Id(id) => vec![*id],
+            OrderRef::Number(number) => same_number(number).collect(),
+        };
+        ids.iter().filter_map(|id| self.orders.get(id)).collect()
     }
 
     async fn write(self, conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<()> {
@@ -211,7 +283,8 @@ impl Ledger {
         let records = self.written.iter().map(|written| written.record(wishes, now));
         audit::record(conn, records.collect::<Result<_>>()?).await?;
         let letters: Vec<Job> = self.written.iter().filter_map(|written| self.letter(written)).collect();
-        jobs::enqueue(conn, &letters, now).await
+        jobs::enqueue(conn, &letters, now).await?;
+        if self.till.is_unchanged() { Ok(()) } else { self.till.write(conn).await }
     }
 
     /// The letter an event causes: reference/004 names four statuses.
@@ -274,8 +347,14 @@ impl Advanced {
             reach: Reach::default(),
             warnings: order.parcel_warnings(),
             order,
+            credited: None,
         }
     }
+}
+
+/// From the payment on, and not given up: what the marketplace calls confirmed.
+fn is_confirmed(status: Status) -> bool {
+    (Status::Paid.facts().rank..=Status::Delivered.facts().rank).contains(&status.facts().rank)
 }
 
 fn number_taken() -> Error {

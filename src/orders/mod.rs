@@ -6,6 +6,7 @@
 //! What is not here: how an event reaches a screen (`live`), how a letter is sent (`notify`), HTTP (`web`).
 
 pub mod advance;
+pub mod commissions;
 pub mod commit;
 pub mod customer_view;
 pub mod customers;
@@ -21,6 +22,7 @@ pub mod timeline;
 pub mod tracking;
 
 pub use advance::{Advanced, Change};
+pub use commissions::Commissions;
 pub use commit::{Announce, Orders, Reach, Telling, Told};
 pub use customers::Customers;
 pub use details::Details;

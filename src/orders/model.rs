@@ -12,6 +12,7 @@ use super::shipping;
 use super::status::Status;
 use crate::base::id::{CompanyId, EventId, OrderId};
 use crate::base::{Error, Money, Result};
+use crate::wallet::{Sale, Sold};
 
 /// An order as it stands after event `seq` of its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Order {
     pub item_summary: Option<String>,
     /// Its content line by line.
     pub items: Vec<Item>,
+    /// What kind of thing it is, as far as its items do not say.
+    pub category: Option<String>,
     /// What was paid.
     pub total: Option<Money>,
     /// The carrier as the merchant named it.
@@ -83,6 +86,21 @@ impl Order {
         shipping::tracking_url(self.carrier.as_deref().unwrap_or_default(), self.tracking_number.as_deref()?)
     }
 
+    /// The order where money is concerned.
+    #[must_use]
+    pub fn sale(&self) -> Sale {
+        let sold =
+            |item: &Item| Sold { category: item.category.clone(), qty: item.qty, unit_price: item.unit_price.clone() };
+        Sale {
+            order: self.id,
+            company: self.company,
+            total: self.total.clone(),
+            category: self.category.clone(),
+            items: self.items.iter().map(sold).collect(),
+            at: self.created_at,
+        }
+    }
+
     /// What looks mistyped about carrier and number, in words.
     #[must_use]
     pub fn parcel_warnings(&self) -> Vec<String> {
@@ -124,6 +142,10 @@ pub struct Item {
     /// Picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_url: Option<String>,
+    /// What kind of thing it is: commission rates may differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "lamps", max_length = 64)]
+    pub category: Option<String>,
 }
 
 /// When something should arrive: on a day, or by a time.

@@ -48,6 +48,7 @@ pub(super) struct OrderRow {
     delivered_at: Option<At>,
     created_at: At,
     updated_at: At,
+    category: Option<String>,
 }
 
 impl TryFrom<OrderRow> for Order {
@@ -71,6 +72,7 @@ impl TryFrom<OrderRow> for Order {
             address: row.address,
             item_summary: row.item_summary,
             items: items.unwrap_or_default(),
+            category: row.category,
             total: row.total_amount.zip(row.total_currency).map(|(amount, currency)| Money { amount, currency }),
             carrier: row.carrier,
             tracking_number: row.tracking_number,
@@ -129,6 +131,7 @@ impl TryFrom<&Order> for OrderRow {
             delivered_at: order.delivered_at.map(At),
             created_at: At(order.created_at),
             updated_at: At(order.updated_at),
+            category: order.category,
         })
     }
 }
@@ -284,6 +287,8 @@ struct EventRow {
     actor_kind: String,
     actor_name: String,
     occurred_at: At,
+    actor_id: Option<String>,
+    actor_role: Option<&'static str>,
 }
 
 /// An event with what its row says beside the body.
@@ -310,6 +315,8 @@ pub(super) async fn insert_events(conn: &mut Conn, entries: &[Entry<'_>]) -> Res
         actor_kind: entry.actor.kind().to_owned(),
         actor_name: entry.actor.name().to_owned(),
         occurred_at: At(entry.at),
+        actor_id: entry.actor.id(),
+        actor_role: entry.actor.role(),
     };
     let rows: Vec<EventRow> = entries.iter().map(row).collect();
     insert_many!(conn, order_events::table, &rows)?;

@@ -41,8 +41,9 @@ use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::notify::Preferences;
-use crate::orders::{Orders, Passes, Timeline};
+use crate::orders::{Commissions, Orders, Passes, Timeline};
 use crate::telemetry::Metrics;
+use crate::wallet::Rates;
 use crate::webhooks::Webhooks;
 use body::BodyLimit;
 use guard::Guard;
@@ -68,6 +69,7 @@ pub struct Parts {
     pub sessions: Sessions,
     pub timeline: Timeline,
     pub orders: Orders,
+    pub money: Money,
     pub passes: Passes,
     pub preferences: Preferences,
     pub jobs: Jobs,
@@ -78,6 +80,14 @@ pub struct Parts {
     pub metrics: Metrics,
     pub guard: Guard,
     pub body_limit: BodyLimit,
+}
+
+/// The parts that deal with money. Cheap to clone.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is the part of its type")]
+pub struct Money {
+    pub rates: Rates,
+    pub commissions: Commissions,
 }
 
 impl Parts {
@@ -94,6 +104,8 @@ impl Parts {
             .app_data(Data::new(self.people.clone()))
             .app_data(Data::new(self.timeline.clone()))
             .app_data(Data::new(self.orders.clone()))
+            .app_data(Data::new(self.money.commissions.clone()))
+            .app_data(Data::new(self.money.rates.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.preferences.clone()))
             .app_data(Data::new(self.jobs.clone()))
@@ -115,12 +127,22 @@ impl Parts {
             .service(endpoint!("/healthz" => get: health::healthz))
             .service(endpoint!("/readyz" => get: health::readyz))
             .service(endpoint!("/metrics" => get: health::metrics))
+            .configure(vendor_orders)
             .configure(api::configure)
             .configure(docs::configure)
             .configure(pages::routes)
             .configure(|cfg| live::configure(&self.live, cfg))
             .default_service(to(pages::nothing_here));
     }
+}
+
+/// The paths of reference/003.
+fn vendor_orders(cfg: &mut ServiceConfig) {
+    use dialects::vendor_fulfilment::{get_vendor_order, list_vendor_orders, set_vendor_order_status};
+    cfg.service(endpoint!(["/api/vendor/orders", "/api/vendor/orders/"] => get: list_vendor_orders))
+        .service(endpoint!(["/api/vendor/orders/{id}", "/api/vendor/orders/{id}/"] => get: get_vendor_order))
+        .service(endpoint!(["/api/vendor/orders/{id}/status", "/api/vendor/orders/{id}/status/"],
+            within idempotency::carry_out_once => post: set_vendor_order_status));
 }
 
 /// Where customers reach this deployment, without a slash at its end: the base of every link we make.

@@ -259,7 +259,13 @@ impl Line {
     fn item(&self, currency: Option<&str>) -> Option<Item> {
         let qty = self.current_quantity.or(self.quantity).and_then(|qty| u32::try_from(qty).ok())?;
         let name = clip(self.name.as_deref().or(self.title.as_deref()), 300)?;
-        (qty > 0).then(|| Item { name, qty, unit_price: money(self.price.as_ref(), currency), image_url: None })
+        (qty > 0).then(|| Item {
+            name,
+            qty,
+            unit_price: money(self.price.as_ref(), currency),
+            image_url: None,
+            category: None,
+        })
     }
 }
 

@@ -208,6 +208,6 @@ impl Line {
         let unit_price: Option<Money> = money(self.price.as_ref(), currency);
         let image_url = web_address(self.image.as_ref().and_then(|image| image.src.as_deref()));
         let name = clip(self.name.as_deref().map(unescaped).as_deref(), 300)?;
-        Some(Item { name, qty, unit_price, image_url })
+        Some(Item { name, qty, unit_price, image_url, category: None })
     }
 }

@@ -14,7 +14,7 @@ use crate::still_app::{Ground, TESTS, order};
 
 /// An administrator may go from any status to any other.
 fn admin() -> ordercast::base::Actor {
-    ordercast::base::Actor::Admin { account: Default::default(), name: "tests".into() }
+    ordercast::base::Actor::Admin { account: Default::default(), name: "tests".into(), is_super: false }
 }
 
 async fn change(app: &App, id: OrderRef, change: Change) -> Result<Advanced, Error> {

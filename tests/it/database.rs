@@ -48,7 +48,9 @@ async fn texts(db: &Db, sql: &'static str) -> Vec<Column> {
 /// What the schema file says: columns, and the primary key of each table.
 fn schema(engine: &str) -> (Vec<Column>, BTreeMap<String, String>) {
     let (mut columns, mut keys) = (Vec::new(), BTreeMap::new());
-    for table in include_str!("../../src/db/schema.rs").split("diesel::table! {").skip(1) {
+    let tables = include_str!("../../src/db/schema.rs").split("diesel::table! {").skip(1);
+    let money = include_str!("../../src/db/schema_money.rs").split("diesel::table! {").skip(1);
+    for table in tables.chain(money) {
         let head = table.lines().map(str::trim).find(|line| line.ends_with('{') || line.contains(") {"));
         let (name, rest) = head.and_then(|head| head.split_once(" (")).expect("a table");
         keys.insert(name.to_owned(), rest.split_once(')').expect("a key").0.to_owned());

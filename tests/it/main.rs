@@ -49,4 +49,6 @@ mod tenants;
 mod track;
 mod still_app;
 mod two_instances;
+mod vendor_fulfilment;
+mod wallet;
 mod webhooks;

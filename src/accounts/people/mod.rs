@@ -94,7 +94,7 @@ impl Person {
         match self.role {
             // Of no company: reaches no order, for no company has this identifier.
             Role::Vendor => Actor::Vendor { account, company: self.company.unwrap_or(CompanyId(Uuid::nil())), name },
-            Role::Admin | Role::SuperAdmin => Actor::Admin { account, name },
+            Role::Admin | Role::SuperAdmin => Actor::Admin { account, name, is_super: self.role == Role::SuperAdmin },
         }
     }
 }

@@ -273,6 +273,8 @@ pub(super) async fn insert_company(conn: &mut Conn, company: &Company, now: Time
         companies::slug.eq(&company.slug),
         companies::created_at.eq(At(now)),
         companies::state.eq(company.state.code()),
+        // Who signs up is a vendor on the platform's marketplace.
+        companies::marketplace_since.eq(Some(At(now))),
     );
     Ok(execute!(conn, diesel::insert_into(companies::table).values(values).on_conflict_do_nothing())? == 1)
 }

@@ -3,6 +3,8 @@
 
 mod store;
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::customer_view;
@@ -48,6 +50,19 @@ pub struct Filter {
     pub updated_since: Option<Timestamp>,
     /// Number, external id, tracking number, name, e-mail or telephone contains this, any letter case.
     pub search: Option<String>,
+}
+
+/// One change of an order's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The status it went to.
+    pub status: Status,
+    /// Who did it: a person's role (`vendor`, `admin`, `super_admin`), or the kind of another party (`token`, `courier`).
+    pub by: String,
+    /// The party's account or token.
+    pub actor_id: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Timeline {
@@ -124,6 +139,18 @@ impl Timeline {
     pub async fn events_since(&self, id: OrderId, since: i64, limit: usize) -> Result<Vec<Event>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.db.read(move |conn| Box::pin(store::list_events(conn, id, since, limit))).await
+    }
+
+    /// Every change of status of these orders, ascending.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn moves(&self, orders: Vec<OrderId>) -> Result<HashMap<OrderId, Vec<Moved>>> {
+        let mut by_order: HashMap<OrderId, Vec<Moved>> = HashMap::new();
+        for (order, moved) in self.db.read(move |conn| Box::pin(store::list_moves(conn, orders))).await? {
+            by_order.entry(order).or_default().push(moved);
+        }
+        Ok(by_order)
     }
 
     /// The newest `seq` of each of these orders that exists. Ask for at most 500 at a time.

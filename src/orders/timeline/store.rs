@@ -3,10 +3,10 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
-use super::Filter;
-use crate::base::Result;
+use super::{Filter, Moved};
 use crate::base::id::{CompanyId, EventId, OrderId};
 use crate::base::page::Cursor;
+use crate::base::{Error, Result};
 use crate::db::Conn;
 use crate::db::schema::{companies, order_events, orders};
 use crate::db::types::At;
@@ -86,6 +86,29 @@ pub(super) async fn list_events(conn: &mut Conn, order: OrderId, since: i64, lim
         .limit(limit)
         .select(EVENT_COLUMNS);
     Ok(load!(conn, EventColumns, query)?.into_iter().map(to_event).collect())
+}
+
+type MoveColumns = (OrderId, String, String, Option<String>, Option<String>, At);
+
+/// Every change of status of these orders, ascending.
+pub(super) async fn list_moves(conn: &mut Conn, orders: Vec<OrderId>) -> Result<Vec<(OrderId, Moved)>> {
+    let query = order_events::table
+        .filter(order_events::order_id.eq_any(orders))
+        .filter(order_events::kind.eq("status_changed"))
+        .order((order_events::order_id, order_events::seq))
+        .select((
+            order_events::order_id,
+            order_events::status,
+            order_events::actor_kind,
+            order_events::actor_role,
+            order_events::actor_id,
+            order_events::occurred_at,
+        ));
+    let moved = |(order, status, kind, role, actor_id, at): MoveColumns| {
+        let status = status.parse().map_err(Error::internal)?;
+        Ok((order, Moved { status, by: role.unwrap_or(kind), actor_id, at: at.0 }))
+    };
+    load!(conn, MoveColumns, query)?.into_iter().map(moved).collect()
 }
 
 /// Events of all orders (or one company's) after `since` in the order of their ids, ascending.

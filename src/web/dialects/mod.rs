@@ -2,3 +2,4 @@
 
 pub mod my_order_fellow;
 pub mod order_update;
+pub mod vendor_fulfilment;

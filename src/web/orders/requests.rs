@@ -32,6 +32,9 @@ pub struct CreateOrder {
     item_summary: Option<String>,
     #[serde(default)]
     items: Vec<Item>,
+    /// What kind of thing is sold, for items that do not say: commission rates may differ.
+    #[schema(example = "lamps", max_length = 64)]
+    category: Option<String>,
     total: Option<Money>,
     /// Any spelling; known carriers get their own tracking page.
     #[schema(example = "FedEx")]
@@ -62,6 +65,7 @@ impl CreateOrder {
             address: self.address,
             item_summary: self.item_summary,
             items: self.items,
+            category: self.category,
             total: self.total,
             carrier: self.carrier,
             tracking_number: self.tracking_number,
@@ -131,6 +135,9 @@ pub struct SetStatus {
     /// A day, or a time with its zone.
     #[schema(value_type = Option<String>, example = "2026-11-24")]
     estimated_delivery: Option<Estimate>,
+    /// For those who run the platform: take the vendor's money back even if it is paid out already.
+    #[serde(default)]
+    allow_negative: bool,
 }
 
 impl From<SetStatus> for Change {
@@ -144,6 +151,7 @@ impl From<SetStatus> for Change {
             estimated_delivery: body.estimated_delivery,
             notes: body.notes,
             cancellation_reason: body.cancellation_reason,
+            allow_negative: body.allow_negative,
             ..Self::default()
         }
     }

@@ -31,6 +31,9 @@ pub struct OrderView {
     item_summary: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     items: Vec<Item>,
+    /// What kind of thing is sold, for items that do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<Money>,
     #[schema(example = "FedEx")]
@@ -101,6 +104,7 @@ impl From<Order> for OrderView {
             address: order.address,
             item_summary: order.item_summary,
             items: order.items,
+            category: order.category,
             total: order.total,
             carrier: order.carrier,
             tracking_number: order.tracking_number,

@@ -1,0 +1,13 @@
+DROP TABLE order_credits;
+DROP TABLE ledger_postings;
+DROP TABLE ledger_transactions;
+DROP TABLE payouts;
+DROP TABLE ledger_accounts;
+DROP TABLE order_commissions;
+DROP TABLE commission_rates;
+ALTER TABLE order_events DROP COLUMN actor_role;
+ALTER TABLE order_events DROP COLUMN actor_id;
+ALTER TABLE orders DROP COLUMN category;
+ALTER TABLE companies DROP COLUMN hold_days;
+ALTER TABLE companies DROP COLUMN marketplace_since;
+DROP FUNCTION ledger_is_append_only;

@@ -1,0 +1,27 @@
+//! What vendors are owed: commissions, an append-only double-entry ledger, and payouts.
+//!
+//! The cast: [`Till`] credits and reverses inside the transaction in which an order changes its status, at most one open
+//! credit an order; [`Rates`] says what the platform keeps, [`commission`] does the arithmetic. Money lies on accounts
+//! (held, available, payout; the platform's commission; the world outside) and moves by postings that are never changed.
+//! An account's balance is kept in the same transaction, its row locked; rows are locked in one order everywhere (orders,
+//! credits, accounts by name), so that nobody waits in a circle. What is not here: orders; they call this part.
+
+pub mod commission;
+pub mod entries;
+pub mod rates;
+mod store;
+pub mod till;
+
+pub use commission::{Commission, Rate, Sale, Sold};
+pub use entries::{Account, Credit, CreditState, Kind, Posting, Transaction};
+pub use rates::Rates;
+pub use till::{Credited, Till};
+
+/// The rules of a deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Days between a credit and its release, for companies that have no rule of their own.
+    pub hold_days: u32,
+    /// Whether an order's commission is calculated by itself when the order is confirmed.
+    pub commission_on_confirmation: bool,
+}
