@@ -19,8 +19,9 @@ use crate::db::Db;
 use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
-use crate::notify::{Mailer, Notify, PeopleMail, Preferences, mailer};
-use crate::orders::{Announce, Commissions, Orders, Passes, Timeline};
+use crate::notify::{ApprovalMail, Mailer, Notify, PeopleMail, Preferences, mailer};
+use crate::orders::workflow::Patience;
+use crate::orders::{Announce, Approvals, Commissions, Confirmations, Orders, Passes, Timeline, Workflows};
 use crate::telemetry::Metrics;
 use crate::wallet;
 use crate::web::auth::renewal;
@@ -70,8 +71,17 @@ impl App {
         let who = (parts.people.clone(), parts.companies.clone(), parts.codes.clone());
         let people = PeopleMail::new(parts.kyc.clone(), who, mailer.clone(), &parts.home.0);
         let preferences = parts.preferences.clone();
-        let notify = Notify::new(timeline, companies, passes, preferences, mailer, &parts.home.0);
-        let worker = Worker::new(parts.jobs.clone(), notify, people);
+        let approvals = ApprovalMail::new(
+            (parts.approvals.clone(), timeline.clone()),
+            (parts.people.clone(), companies.clone()),
+            parts.jobs.clone(),
+            mailer.clone(),
+            &parts.home.0,
+        );
+        let confirmations = parts.confirmations.clone();
+        let customers = (preferences, confirmations);
+        let notify = Notify::new(timeline, companies, passes, customers, mailer, &parts.home.0);
+        let worker = Worker::new(parts.jobs.clone(), notify, people, approvals);
         Ok(Self { parts, worker, origins: config.allowed_origins, listener, workers })
     }
 
@@ -115,6 +125,7 @@ impl App {
             self.parts.idempotency.clone(),
             self.parts.sessions.clone(),
             self.parts.webhooks.clone(),
+            (self.parts.approvals.clone(), self.parts.confirmations.clone()),
             &stopping,
         );
         let live = self.parts.live.clone();
@@ -228,6 +239,13 @@ fn money_terms(config: &Config) -> wallet::Terms {
     wallet::Terms { hold_days: config.hold_days, commission_on_confirmation: config.commission_on_confirmation }
 }
 
+/// The one door, which tells the live part of what it commits.
+fn orders(config: &Config, db: &Db, clock: &Clock, live: &Live, metrics: Metrics) -> Orders {
+    let patience = Patience { approval_hours: config.approval_hours, auto_confirm_days: config.auto_confirm_days };
+    let (terms, limits) = ((money_terms(config), patience), (config.commit_group, config.commit_queue));
+    Orders::start(db.clone(), clock.clone(), announce(live.clone()), metrics, terms, limits)
+}
+
 /// Tells the live part of what was committed.
 fn announce(live: Live) -> Announce {
     Arc::new(move |tellings| {
@@ -256,14 +274,16 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         Access::new(passes.clone(), tokens.clone(), sessions.clone(), timeline.clone()),
         db.runtime(),
     );
-    let (metrics, together) = (Metrics::new(), (config.commit_group, config.commit_queue));
-    let told = announce(live.clone());
-    let orders = Orders::start(db.clone(), clock.clone(), told, metrics.clone(), money_terms(config), together);
+    let metrics = Metrics::new();
+    let orders = orders(config, &db, &clock, &live, metrics.clone());
     let webhook_secrets = WebhookSecrets::new(db.clone(), clock.clone(), keys.clone());
     Ok(Parts {
         guard: guard(config, clock.clone(), &home, metrics.clone())?,
         body_limit: BodyLimit(config.max_body),
-        kyc: Kyc::new(db.clone(), clock.clone(), keys, webhook_secrets.clone(), kyc_limits(config)),
+        kyc: Kyc::new(db.clone(), clock.clone(), keys.clone(), webhook_secrets.clone(), kyc_limits(config)),
+        workflows: Workflows::new(db.clone(), clock.clone()),
+        approvals: Approvals::new(db.clone(), clock.clone(), orders.clone()),
+        confirmations: Confirmations::new(db.clone(), clock.clone(), keys, orders.clone()),
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
         webhooks: Webhooks::new(

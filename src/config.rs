@@ -120,6 +120,12 @@ pub struct Config {
     /// Calculate an order's commission by itself when the order is confirmed
     #[arg(long, env = "ORDERCAST_COMMISSION_ON_CONFIRMATION")]
     pub commission_on_confirmation: bool,
+    /// Hours a step waits for a second person's approval before it expires, where its company does not say
+    #[arg(long, env = "ORDERCAST_APPROVAL_HOURS", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub approval_hours: u32,
+    /// Days after which a step that waits for its customer counts as confirmed, where its company does not say
+    #[arg(long, env = "ORDERCAST_AUTO_CONFIRM_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub auto_confirm_days: u32,
     /// What is logged, as `info` or `ordercast=debug,info`
     #[arg(long, env = "ORDERCAST_LOG", default_value = "info")]
     pub log: String,

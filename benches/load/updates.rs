@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use ordercast::base::{Actor, Clock};
 use ordercast::db::Db;
+use ordercast::orders::workflow::Patience;
 use ordercast::orders::{Announce, Change, OrderRef, Orders, Reach, Status, Telling};
 use ordercast::telemetry::Metrics;
 use ordercast::wallet::Terms;
@@ -119,7 +120,7 @@ pub fn loop_alone(orders: usize) -> Result<()> {
         let together = (config.commit_group, config.commit_queue);
         let terms =
             Terms { hold_days: config.hold_days, commission_on_confirmation: config.commission_on_confirmation };
-        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), terms, together);
+        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), (terms, Patience::default()), together);
         let begin = Instant::now();
         for step in STEPS {
             let change = Change {

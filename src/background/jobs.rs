@@ -4,7 +4,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::base::Result;
 use crate::jobs::{Claimed, Job, Jobs};
-use crate::notify::{Notify, PeopleMail};
+use crate::notify::{ApprovalMail, Notify, PeopleMail};
 
 /// Does queued work. Cheap to clone.
 #[derive(Clone)]
@@ -12,6 +12,7 @@ pub struct Worker {
     jobs: Jobs,
     notify: Notify,
     people: PeopleMail,
+    approvals: ApprovalMail,
 }
 
 /// Jobs claimed at a time, and how many of them are done at once.
@@ -21,8 +22,8 @@ const AT_ONCE: usize = 8;
 impl Worker {
     /// Takes its work from the queue.
     #[must_use]
-    pub fn new(jobs: Jobs, notify: Notify, people: PeopleMail) -> Self {
-        Self { jobs, notify, people }
+    pub fn new(jobs: Jobs, notify: Notify, people: PeopleMail, approvals: ApprovalMail) -> Self {
+        Self { jobs, notify, people, approvals }
     }
 
     /// Does every job that is due, and says how many there were.
@@ -50,6 +51,10 @@ impl Worker {
             Job::TakenLetter { account } => self.people.taken(claimed.id, account).await,
             Job::KycReceivedLetter { submission } => self.people.kyc_received(claimed.id, submission).await,
             Job::KycDecidedLetter { submission } => self.people.kyc_decided(claimed.id, submission).await,
+            Job::ConfirmationLetter { held } => self.notify.confirmation_letter(claimed.id, held).await,
+            Job::ApprovalLetters { held } => self.approvals.queue(held).await,
+            Job::ApprovalLetter { held, account } => self.approvals.wanted(claimed.id, held, account).await,
+            Job::ApprovalDecidedLetter { held } => self.approvals.decided(claimed.id, held).await,
         };
         self.jobs.settle(&claimed, verdict).await
     }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Sessions;
 use crate::idempotency::Idempotency;
+use crate::orders::{Approvals, Confirmations};
 use crate::webhooks::Webhooks;
 pub use jobs::Worker;
 
@@ -19,6 +20,8 @@ pub use jobs::Worker;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often webhooks are looked for that a crash left without a verdict.
 const HEAL: Duration = Duration::from_secs(10);
+/// How often is looked for steps whose time to wait for somebody's word is over.
+const DUE: Duration = Duration::from_secs(30);
 /// How often is cleared away what is over: kept replies, sign-ins, webhooks.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -28,6 +31,7 @@ pub fn start(
     replies: Idempotency,
     sessions: Sessions,
     webhooks: Webhooks,
+    (approvals, confirmations): (Approvals, Confirmations),
     stop: &CancellationToken,
 ) -> TaskTracker {
     let tasks = TaskTracker::new();
@@ -50,6 +54,13 @@ pub fn start(
     tasks.spawn(every(SWEEP, stop.clone(), move || {
         let kept = kept.clone();
         async move { kept.sweep().await.map(drop) }
+    }));
+    tasks.spawn(every(DUE, stop.clone(), move || {
+        let (approvals, confirmations) = (approvals.clone(), confirmations.clone());
+        async move {
+            approvals.sweep().await?;
+            confirmations.sweep().await.map(drop)
+        }
     }));
     tasks.close();
     tasks

@@ -88,6 +88,8 @@ ids! {
     WebhookSecretId,
     /// One body that was sent in.
     InboxId,
+    /// A move of an order that waits for somebody's word.
+    HeldId,
     /// One running process of Ordercast.
     InstanceId,
     /// One transaction of the ledger.

@@ -315,6 +315,49 @@ diesel::table! {
     mail_stops (order_id) { order_id -> Id, stopped_at -> Instant, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    workflows (company_id, version) {
+        company_id -> Id,
+        version -> Integer,
+        graph -> Text,
+        created_by -> Text,
+        created_at -> Instant,
+        retired_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::Id;
+    order_workflows (order_id) { order_id -> Id, company_id -> Id, version -> Integer, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Id, Instant};
+    held_moves (id) {
+        id -> Id,
+        order_id -> Id,
+        company_id -> Id,
+        gate -> Text,
+        from_status -> Text,
+        to_status -> Text,
+        wish -> Text,
+        seq -> BigInt,
+        asked_by -> Id,
+        asked_by_name -> Text,
+        asked_at -> Instant,
+        due_at -> Instant,
+        state -> Text,
+        tries -> Integer,
+        decided_by -> Nullable<Text>,
+        decided_at -> Nullable<Instant>,
+        reason -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     companies,
     orders,
@@ -334,4 +377,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ledger_transactions,
     ledger_postings,
     order_credits,
+    workflows,
+    order_workflows,
+    held_moves,
 );

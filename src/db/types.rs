@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::base::id::{
-    AccountId, AuditId, CompanyId, DocumentId, EventId, InboxId, JobId, KycId, LoginId, OrderId, PassId, PayoutId,
+    AccountId, AuditId, CompanyId, DocumentId, EventId, HeldId, InboxId, JobId, KycId, LoginId, OrderId, PassId, PayoutId,
     RateId, TokenId, TransactionId, WebhookSecretId,
 };
 
@@ -83,6 +83,7 @@ stored_ids! {
     TransactionId as TransactionIdProxy,
     PayoutId as PayoutIdProxy,
     RateId as RateIdProxy,
+    HeldId as HeldIdProxy,
 }
 
 /// A point in time as a row holds it, in whole microseconds.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::base::id::{AccountId, JobId, KycId, OrderId};
+use crate::base::id::{AccountId, HeldId, JobId, KycId, OrderId};
 use crate::base::{Clock, Error, Result};
 use crate::db::{Conn, Db};
 
@@ -54,6 +54,28 @@ pub enum Job {
         /// What was handed in.
         submission: KycId,
     },
+    /// Ask the customer by mail to confirm a move.
+    ConfirmationLetter {
+        /// The move that waits.
+        held: HeldId,
+    },
+    /// Queue a letter for each person who may approve a move.
+    ApprovalLetters {
+        /// The move that waits.
+        held: HeldId,
+    },
+    /// Ask one person by mail to approve a move.
+    ApprovalLetter {
+        /// The move that waits.
+        held: HeldId,
+        /// Who is asked.
+        account: AccountId,
+    },
+    /// Tell by mail what was decided about a move, to whoever asked for it.
+    ApprovalDecidedLetter {
+        /// The move.
+        held: HeldId,
+    },
 }
 
 /// What a one-time code proves.
@@ -89,6 +111,10 @@ impl Job {
             Self::TakenLetter { .. } => "taken_letter",
             Self::KycReceivedLetter { .. } => "kyc_received_letter",
             Self::KycDecidedLetter { .. } => "kyc_decided_letter",
+            Self::ConfirmationLetter { .. } => "confirmation_letter",
+            Self::ApprovalLetters { .. } => "approval_letters",
+            Self::ApprovalLetter { .. } => "approval_letter",
+            Self::ApprovalDecidedLetter { .. } => "approval_decided_letter",
         }
     }
 
@@ -99,6 +125,10 @@ impl Job {
             Self::LinkLetter { .. } | Self::CodeLetter { .. } | Self::TakenLetter { .. } => None,
             Self::KycReceivedLetter { submission } => Some(format!("kyc_received_letter:{submission}")),
             Self::KycDecidedLetter { submission } => Some(format!("kyc_decided_letter:{submission}")),
+            Self::ConfirmationLetter { held } | Self::ApprovalLetters { held } | Self::ApprovalDecidedLetter { held } => {
+                Some(format!("{}:{held}", self.kind()))
+            }
+            Self::ApprovalLetter { held, account } => Some(format!("approval_letter:{held}:{account}")),
         }
     }
 }

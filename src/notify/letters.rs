@@ -16,6 +16,19 @@ pub enum Letter {
     Cancelled,
     /// The link a customer asked for by number and e-mail.
     TrackingLink,
+    /// The customer is asked whether what the shop says is so.
+    Confirmation,
+}
+
+/// What a customer is asked to confirm.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The code to tell whoever brings the parcel.
+    pub code: String,
+    /// What the shop says.
+    pub status: Status,
+    /// When no answer counts as a yes.
+    pub due_at: jiff::Timestamp,
 }
 
 impl Letter {
@@ -64,6 +77,8 @@ pub struct LetterInput {
     pub locale: Option<String>,
     /// Where the customer stops these letters, if anywhere.
     pub unsubscribe_url: Option<String>,
+    /// What the customer is asked, if anything.
+    pub question: Option<Question>,
 }
 
 /// A letter ready to be sent.
@@ -119,6 +134,7 @@ fn english(letter: Letter) -> Template {
         Letter::Delivered => template!("delivered"),
         Letter::Cancelled => template!("cancelled"),
         Letter::TrackingLink => template!("tracking_link"),
+        Letter::Confirmation => template!("confirmation"),
     }
 }
 
@@ -126,6 +142,7 @@ fn english_action(letter: Letter) -> &'static str {
     match letter {
         Letter::Processing | Letter::Shipped | Letter::TrackingLink => "Follow your order",
         Letter::Delivered | Letter::Cancelled => "See your order",
+        Letter::Confirmation => "Answer",
     }
 }
 
@@ -145,6 +162,7 @@ pub fn render(letter: Letter, input: &LetterInput) -> Rendered {
     // What was expected no longer matters once the parcel is there or will never be.
     let is_open = matches!(letter, Letter::Processing | Letter::Shipped | Letter::TrackingLink);
     let estimate = input.estimate.filter(|_| is_open).map(language.estimate).unwrap_or_default();
+    let question = input.question.as_ref();
     let optional = |value: &Option<String>| value.as_deref().map(one_line).unwrap_or_default();
     let values = vec![
         ("lang", language.tag.to_owned()),
@@ -158,6 +176,9 @@ pub fn render(letter: Letter, input: &LetterInput) -> Rendered {
         ("estimate", estimate),
         ("action", (language.action)(letter).to_owned()),
         ("reason", optional(&input.reason)),
+        ("code", question.map(|question| one_line(&question.code)).unwrap_or_default()),
+        ("status", question.map(|question| question.status.facts().label.to_owned()).unwrap_or_default()),
+        ("due", question.map(|question| question.due_at.strftime("%A %-d %B, %H:%M UTC").to_string()).unwrap_or_default()),
         ("page", web_address(&input.track_page).unwrap_or_default()),
         ("unsubscribe", input.unsubscribe_url.as_deref().and_then(web_address).unwrap_or_default()),
     ];
@@ -222,8 +243,14 @@ pub(super) fn web_address(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const ALL: [Letter; 5] =
-        [Letter::Processing, Letter::Shipped, Letter::Delivered, Letter::Cancelled, Letter::TrackingLink];
+    const ALL: [Letter; 6] = [
+        Letter::Processing,
+        Letter::Shipped,
+        Letter::Delivered,
+        Letter::Cancelled,
+        Letter::TrackingLink,
+        Letter::Confirmation,
+    ];
 
     fn input() -> LetterInput {
         LetterInput {
@@ -238,6 +265,11 @@ mod tests {
             track_page: "https://t.example/track/abc".into(),
             locale: Some("en-GB".into()),
             unsubscribe_url: None,
+            question: Some(Question {
+                code: "048153".into(),
+                status: Status::Delivered,
+                due_at: "2026-11-28T09:00:00Z".parse().unwrap(),
+            }),
         }
     }
 

@@ -5,6 +5,7 @@
 //! jobs only, never inside a transaction; each call says whether trying again makes sense. What is not here: the waits
 //! between attempts (`jobs`).
 
+pub mod approvals;
 pub mod letters;
 pub mod mailer;
 pub mod people;
@@ -14,16 +15,18 @@ mod template;
 
 use std::sync::Arc;
 
-pub use letters::{Letter, LetterInput};
+pub use approvals::ApprovalMail;
+pub use letters::{Letter, LetterInput, Question};
 pub use mailer::{Mail, Mailer};
 pub use people::PeopleMail;
 pub use preferences::Preferences;
 
 use crate::accounts::Companies;
-use crate::base::id::{JobId, OrderId, PassId};
+use crate::base::id::{HeldId, JobId, OrderId, PassId};
 use crate::base::{Actor, Error, Result};
 use crate::jobs::Verdict;
-use crate::orders::{EventBody, Order, OrderRef, Passes, Status, Timeline, shipping};
+use crate::orders::workflow::{Held, State};
+use crate::orders::{Confirmations, EventBody, Order, OrderRef, Passes, Status, Timeline, shipping};
 
 /// Writes to customers. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +35,7 @@ pub struct Notify {
     companies: Companies,
     passes: Passes,
     preferences: Preferences,
+    confirmations: Confirmations,
     mailer: Mailer,
     public_url: Arc<str>,
 }
@@ -43,18 +47,18 @@ impl Notify {
         timeline: Timeline,
         companies: Companies,
         passes: Passes,
-        preferences: Preferences,
+        (preferences, confirmations): (Preferences, Confirmations),
         mailer: Mailer,
         public_url: &str,
     ) -> Self {
-        Self { timeline, companies, passes, preferences, mailer, public_url: public_url.into() }
+        Self { timeline, companies, passes, preferences, confirmations, mailer, public_url: public_url.into() }
     }
 
     /// Tells the customer of the status that event `seq` brought. Done without a mail when no letter tells of it, when
     /// the order has no address, when its customer has switched mail off, and when the order is gone. `job` names the mail, the same for every attempt.
     pub async fn status_letter(&self, job: JobId, order: OrderId, seq: i64) -> Verdict {
         match self.status_at(order, seq).await.map(|status| status.and_then(Letter::of_status)) {
-            Ok(Some(letter)) => self.write(job, order, letter).await,
+            Ok(Some(letter)) => self.write(job, order, letter, None).await,
             Ok(None) => Verdict::Done,
             Err(error) => Verdict::Retry(error),
         }
@@ -62,7 +66,19 @@ impl Notify {
 
     /// Sends the customer a fresh tracking link. `job` as in [`Notify::status_letter`].
     pub async fn link_letter(&self, job: JobId, order: OrderId) -> Verdict {
-        self.write(job, order, Letter::TrackingLink).await
+        self.write(job, order, Letter::TrackingLink, None).await
+    }
+
+    /// Asks the customer to confirm a move; done without a mail when nothing waits any more. `job` as in
+    /// [`Notify::status_letter`].
+    pub async fn confirmation_letter(&self, job: JobId, held: HeldId) -> Verdict {
+        match self.confirmations.get(held).await {
+            Ok(held) if held.state == State::Waiting => {
+                self.write(job, held.order, Letter::Confirmation, Some(&held)).await
+            }
+            Ok(_) | Err(Error::NotFound(_)) => Verdict::Done,
+            Err(error) => Verdict::Retry(error),
+        }
     }
 
     async fn status_at(&self, order: OrderId, seq: i64) -> Result<Option<Status>> {
@@ -73,15 +89,21 @@ impl Notify {
         Ok(body.map(|body| body.status))
     }
 
-    async fn write(&self, job: JobId, order: OrderId, letter: Letter) -> Verdict {
-        match self.compose(job, order, letter).await {
+    async fn write(&self, job: JobId, order: OrderId, letter: Letter, held: Option<&Held>) -> Verdict {
+        match self.compose(job, order, letter, held).await {
             Ok(Some(mail)) => self.mailer.send(&mail).await,
             Ok(None) | Err(Error::NotFound(_)) => Verdict::Done,
             Err(error) => Verdict::Retry(error),
         }
     }
 
-    async fn compose(&self, job: JobId, order: OrderId, letter: Letter) -> Result<Option<Mail>> {
+    async fn compose(
+        &self,
+        job: JobId,
+        order: OrderId,
+        letter: Letter,
+        held: Option<&Held>,
+    ) -> Result<Option<Mail>> {
         let order = self.timeline.get_order(&Actor::System("mail"), &OrderRef::Id(order)).await?;
         let Some(to) = order.customer.email.clone() else { return Ok(None) };
         // A link that was asked for is no news of the order: it is sent whatever was chosen.
@@ -94,7 +116,17 @@ impl Notify {
         let from_name = letters::one_line(&shop);
         let track_page = format!("{}/track/{pass}", self.public_url);
         let unsubscribe_url = is_news.then(|| format!("{track_page}/mail"));
-        let input = LetterInput { unsubscribe_url: unsubscribe_url.clone(), ..letter_input(order, shop, track_page) };
+        let question = held.map(|held| Question {
+            code: self.confirmations.code(held.id).expose().to_owned(),
+            status: held.to,
+            due_at: held.due_at,
+        });
+        let page = if held.is_some() { format!("{track_page}/confirm") } else { track_page };
+        let input = LetterInput {
+            unsubscribe_url: unsubscribe_url.clone(),
+            question,
+            ..letter_input(order, shop, page)
+        };
         let to_name = input.customer_name.as_deref().map(letters::one_line);
         let letter = letters::render(letter, &input);
         Ok(Some(Mail { id: job.0, to, to_name, from_name: Some(from_name), letter, unsubscribe_url }))
@@ -116,5 +148,6 @@ fn letter_input(order: Order, shop: String, track_page: String) -> LetterInput {
         track_page,
         locale: order.customer.locale,
         unsubscribe_url: None,
+        question: None,
     }
 }

@@ -7,7 +7,9 @@ use super::commit::Reach;
 use super::details::Details;
 use super::model::{Estimate, Event, EventBody, Order};
 use super::policy;
-use super::status::{Move, Rules, Status, judge};
+use super::status::{Move, Rules, Status};
+use super::workflow::ways::Ways;
+use super::workflow::{Gate, Held, Leave};
 use crate::base::id::EventId;
 use crate::base::{Actor, Error, Result};
 use crate::wallet::Credited;
@@ -44,6 +46,9 @@ pub struct Change {
     /// What else is known of the order. The audit trail names these fields only: most are a person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<Details>>,
+    /// The word that this very move has waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leave: Option<Leave>,
 }
 
 /// What became of a change.
@@ -61,12 +66,16 @@ pub struct Advanced {
     pub warnings: Vec<String>,
     /// What the change has brought the vendor, when the order was delivered by it.
     pub credited: Option<Credited>,
+    /// The move that waits for somebody's word now, when the step asks for one: nothing else was changed then.
+    pub held: Option<Box<Held>>,
 }
 
 /// The outcome of thinking a change through.
 pub(super) enum Decision {
     /// The order is so already; nothing is written.
     Same,
+    /// The move waits for somebody's word.
+    Held(Gate),
     /// The order after the change, and its event.
     Changed {
         order: Box<Order>,
@@ -91,14 +100,17 @@ const LIMITS: [(&str, usize); 7] = [
 ///
 /// # Errors
 /// `NotFound` when the actor may not see the order, `Conflict` when it has moved on, `Invalid` when a rule is broken.
-pub(super) fn decide(order: &Order, actor: &Actor, change: &Change, now: Timestamp) -> Result<Decision> {
+pub(super) fn decide(order: &Order, actor: &Actor, change: &Change, ways: &Ways, now: Timestamp) -> Result<Decision> {
     if !policy::may_touch(actor, order) {
         return Err(Error::NotFound("Order"));
     }
     change.check()?;
     check_position(order, change)?;
-    let is_override = match judge_status(order, actor, change)? {
+    let is_override = match judge_status(order, actor, change, ways, now)? {
         Some(Move::Go { is_override }) => is_override,
+        Some(Move::Held(gate)) => return Ok(Decision::Held(gate)),
+        // The word came again, or the order got there by another door: what was wished for along with it is over.
+        Some(Move::Same) if change.leave.is_some() => return Ok(Decision::Same),
         _ => false,
     };
     let mut next = order.clone();
@@ -125,15 +137,22 @@ fn check_position(order: &Order, change: &Change) -> Result<()> {
     }
 }
 
-fn judge_status(order: &Order, actor: &Actor, change: &Change) -> Result<Option<Move>> {
+fn judge_status(
+    order: &Order,
+    actor: &Actor,
+    change: &Change,
+    ways: &Ways,
+    now: Timestamp,
+) -> Result<Option<Move>> {
     let Some(to) = change.status else { return Ok(None) };
     let rules = Rules::from(actor);
-    let verdict = judge(rules, order.status, to);
+    let verdict = ways.judge(order, actor, change, to, now)?;
     if let Move::Refused { allowed } = &verdict {
         return Err(Error::invalid_field("status", "transition_refused", refusal(order.status, to, allowed)));
     }
     // A webhook tells what has happened in the shop already: there is nobody to fill in what its system does not know.
-    let is_asked = rules == Rules::Token && !matches!(actor, Actor::Webhook { .. });
+    // Nor is there for a move that was asked for earlier.
+    let is_asked = rules == Rules::Token && !matches!(actor, Actor::Webhook { .. }) && change.leave.is_none();
     if verdict != Move::Same && is_asked {
         required(to == Status::Shipped && change.carrier.is_none() && order.carrier.is_none(), "carrier", to)?;
         required(to == Status::Cancelled && change.cancellation_reason.is_none(), "cancellation_reason", to)?;

@@ -16,6 +16,7 @@ use super::advance::{Advanced, Change};
 use super::intake::NewOrder;
 use super::ledger::{Outcome, What, Wish, write_group};
 use super::model::{Event, OrderRef};
+use super::workflow::Patience;
 use crate::base::{Actor, Clock, Error, Result};
 use crate::db::Db;
 use crate::db::group::{Grouped, Waiting};
@@ -60,13 +61,14 @@ type Answer = tokio::sync::oneshot::Sender<Outcomes>;
 
 impl Orders {
     /// Starts the committing and the announcing task. At most `most` changes share a transaction; at most `room` wait.
+    /// `patience` is how long moves wait for somebody's word where their company does not say.
     #[must_use]
     pub fn start(
         db: Db,
         clock: Clock,
         announce: Announce,
         metrics: Metrics,
-        terms: Terms,
+        terms: (Terms, Patience),
         (most, room): (usize, usize),
     ) -> Self {
         let runtime = db.runtime().clone();
@@ -196,7 +198,7 @@ fn reply(answer: Answer, outcomes: Outcomes) {
 async fn serve(
     db: &Db,
     group: Vec<Waiting<Wish, Vec<Outcome>>>,
-    terms: Terms,
+    terms: (Terms, Patience),
     now: Timestamp,
 ) -> Vec<(Outcomes, Answer)> {
     let (wishes, answers): (Vec<Wish>, Vec<_>) = group.into_iter().map(|waiting| (waiting.ask, waiting.answer)).unzip();
@@ -221,7 +223,7 @@ async fn serve(
     outcomes.into_iter().zip(answers).collect()
 }
 
-async fn one_by_one(db: &Db, wishes: Arc<Vec<Wish>>, terms: Terms, now: Timestamp) -> Vec<Outcomes> {
+async fn one_by_one(db: &Db, wishes: Arc<Vec<Wish>>, terms: (Terms, Patience), now: Timestamp) -> Vec<Outcomes> {
     let mut outcomes = Vec::with_capacity(wishes.len());
     for at in 0..wishes.len() {
         let mut alone = commit(db, wishes.clone(), at..at + 1, terms, now).await;
@@ -237,7 +239,7 @@ async fn commit(
     db: &Db,
     wishes: Arc<Vec<Wish>>,
     which: std::ops::Range<usize>,
-    terms: Terms,
+    terms: (Terms, Patience),
     now: Timestamp,
 ) -> Result<Vec<Vec<Outcome>>> {
     db.transact(move |conn| Box::pin(async move { write_group(conn, &wishes[which], terms, now).await })).await

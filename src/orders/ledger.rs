@@ -12,6 +12,8 @@ use super::policy;
 use super::status::Status;
 use super::store::{self, Entry};
 use super::timeline::pick_one;
+use super::workflow::Patience;
+use super::workflow::ways::Ways;
 use crate::audit::{self, Record};
 use crate::base::id::{CompanyId, OrderId};
 use crate::base::{Actor, Error, Money, Result};
@@ -50,6 +52,8 @@ struct Ledger {
     written: Vec<Written>,
     /// What vendors get for orders that are delivered.
     till: Till,
+    /// What companies' own workflows have to say.
+    ways: Ways,
 }
 
 /// An event to be written, and what its rows need beside it.
@@ -70,7 +74,7 @@ struct Written {
 pub(super) async fn write_group(
     conn: &mut Conn,
     wishes: &[Wish],
-    terms: Terms,
+    terms: (Terms, Patience),
     now: Timestamp,
 ) -> Result<Vec<Vec<Outcome>>> {
     let mut ledger = Ledger::read(conn, wishes, terms).await?;
@@ -81,7 +85,7 @@ pub(super) async fn write_group(
 
 impl Ledger {
     /// Finds and locks every order the wishes mean.
-    async fn read(conn: &mut Conn, wishes: &[Wish], terms: Terms) -> Result<Self> {
+    async fn read(conn: &mut Conn, wishes: &[Wish], (terms, patience): (Terms, Patience)) -> Result<Self> {
         let (mut ids, mut numbers, mut external_ids) = (Vec::new(), Vec::new(), Vec::new());
         for what in wishes.iter().flat_map(|wish| &wish.rows) {
             match what {
@@ -109,6 +113,7 @@ impl Ledger {
         if scope != Scope::default() {
             ledger.till = Till::open(conn, terms, scope).await?;
         }
+        ledger.ways = Ways::read(conn, wishes, &ids, patience).await?;
         Ok(ledger)
     }
 
@@ -146,12 +151,25 @@ impl Ledger {
         let id = self.find(cause.actor, target)?;
         let order = self.orders.get(&id).ok_or(Error::NotFound("Order"))?;
         let previous_status = order.status;
-        match decide(order, cause.actor, change, cause.at)? {
-            Decision::Same => Ok(Advanced::unchanged(order.clone())),
+        match decide(order, cause.actor, change, &self.ways, cause.at)? {
+            Decision::Same => {
+                let same = Advanced::unchanged(order.clone());
+                self.accept(place, cause, change);
+                Ok(same)
+            }
+            Decision::Held(gate) => {
+                if change.status == Some(Status::Delivered) {
+                    // Nobody is asked about what could not be done.
+                    self.till.clone().deliver(cause, &order.sale())?;
+                }
+                let held = self.ways.hold(place, order, (cause.actor, change, gate), cause.at)?;
+                Ok(Advanced { held: Some(Box::new(held)), ..Advanced::unchanged(order.clone()) })
+            }
             Decision::Changed { order, event, is_override } => {
                 let to = order.status;
                 let from = Some(previous_status);
                 let credited = self.settle(cause, from, &order, change.allow_negative)?;
+                self.accept(place, cause, change);
                 self.written.push(Written { cause: place, event: event.clone(), from, to, is_override });
                 if !self.changed.contains(&id) && !self.created.contains(&id) {
                     self.changed.push(id);
@@ -162,8 +180,15 @@ impl Ledger {
                 self.orders.insert(id, (*order).clone());
                 let warnings = order.parcel_warnings();
                 let reach = Reach::default();
-                Ok(Advanced { order: *order, event: Some(event), previous_status, reach, warnings, credited })
+                Ok(Advanced { order: *order, event: Some(event), previous_status, reach, warnings, credited, held: None })
             }
+        }
+    }
+
+    /// Books the word that a move has waited for.
+    fn accept(&mut self, place: (usize, usize), cause: Cause<'_>, change: &Change) {
+        if let Some(leave) = &change.leave {
+            self.ways.settle(place, cause.actor, leave, cause.at);
         }
     }
 
@@ -189,15 +214,17 @@ impl Ledger {
         if let Some(order) = same.and_then(|(_, id)| self.orders.get(id)) {
             return if new.has_made(order) { Ok(Advanced::unchanged(order.clone())) } else { Err(number_taken()) };
         }
-        let (order, event) = new.clone().into_order(cause.at)?;
+        let status = new.status.or_else(|| self.ways.initial(new.company));
+        let (order, event) = NewOrder { status, ..new.clone() }.into_order(cause.at)?;
         let credited = self.settle(cause, None, &order, false)?;
+        self.ways.begin(&order);
         self.name(order.id, order.company, order.number.clone(), order.external_id.clone());
         self.created.push(order.id);
         self.orders.insert(order.id, order.clone());
         let to = order.status;
         self.written.push(Written { cause: place, event: event.clone(), from: None, to, is_override: false });
         let warnings = order.parcel_warnings();
-        Ok(Advanced { previous_status: to, order, event: Some(event), reach: Reach::default(), warnings, credited })
+        Ok(Advanced { previous_status: to, order, event: Some(event), reach: Reach::default(), warnings, credited, held: None })
     }
 
     /// Moves the money that a change of status moves.
@@ -263,9 +290,10 @@ impl Ledger {
         ids.iter().filter_map(|id| self.orders.get(id)).collect()
     }
 
-    async fn write(self, conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<()> {
+    async fn write(mut self, conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<()> {
+        let ways = std::mem::take(&mut self.ways);
         if self.written.is_empty() {
-            return Ok(());
+            return ways.write(conn, wishes, now).await;
         }
         let rows = |ids: &[OrderId]| ids.iter().filter_map(|id| self.orders.get(id)).collect::<Vec<_>>();
         let taken = |error| if is_taken(&error) { number_taken() } else { error.into() };
@@ -284,7 +312,10 @@ impl Ledger {
         audit::record(conn, records.collect::<Result<_>>()?).await?;
         let letters: Vec<Job> = self.written.iter().filter_map(|written| self.letter(written)).collect();
         jobs::enqueue(conn, &letters, now).await?;
-        if self.till.is_unchanged() { Ok(()) } else { self.till.write(conn).await }
+        if !self.till.is_unchanged() {
+            self.till.write(conn).await?;
+        }
+        ways.write(conn, wishes, now).await
     }
 
     /// The letter an event causes: reference/004 names four statuses.
@@ -348,6 +379,7 @@ impl Advanced {
             warnings: order.parcel_warnings(),
             order,
             credited: None,
+            held: None,
         }
     }
 }

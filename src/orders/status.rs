@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::workflow::Gate;
 use crate::base::Actor;
 
 /// Where an order stands. The union of what all five earlier systems knew.
@@ -187,6 +188,8 @@ pub enum Move {
         /// Marked in the audit trail.
         is_override: bool,
     },
+    /// Allowed as soon as somebody else has agreed: a step of a company's own workflow.
+    Held(Gate),
     /// Not allowed; these are.
     Refused {
         /// Where this actor may go from here.

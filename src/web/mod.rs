@@ -41,7 +41,7 @@ use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::notify::Preferences;
-use crate::orders::{Commissions, Orders, Passes, Timeline};
+use crate::orders::{Approvals, Commissions, Confirmations, Orders, Passes, Timeline, Workflows};
 use crate::telemetry::Metrics;
 use crate::wallet::Rates;
 use crate::webhooks::Webhooks;
@@ -70,6 +70,9 @@ pub struct Parts {
     pub timeline: Timeline,
     pub orders: Orders,
     pub money: Money,
+    pub workflows: Workflows,
+    pub approvals: Approvals,
+    pub confirmations: Confirmations,
     pub passes: Passes,
     pub preferences: Preferences,
     pub jobs: Jobs,
@@ -106,6 +109,9 @@ impl Parts {
             .app_data(Data::new(self.orders.clone()))
             .app_data(Data::new(self.money.commissions.clone()))
             .app_data(Data::new(self.money.rates.clone()))
+            .app_data(Data::new(self.workflows.clone()))
+            .app_data(Data::new(self.approvals.clone()))
+            .app_data(Data::new(self.confirmations.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.preferences.clone()))
             .app_data(Data::new(self.jobs.clone()))

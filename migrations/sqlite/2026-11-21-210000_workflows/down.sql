@@ -1,0 +1,3 @@
+DROP TABLE held_moves;
+DROP TABLE order_workflows;
+DROP TABLE workflows;
