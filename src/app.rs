@@ -266,14 +266,9 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
     let codes = Codes::new(db.clone(), clock.clone(), keys.clone());
     let timeline = Timeline::new(db.clone());
     let passes = Passes::new(db.clone(), clock.clone(), keys.clone(), config.pass_days);
-    let live = Live::start(
-        live_settings(config),
-        clock.clone(),
-        bus.clone(),
-        timeline.clone(),
-        Access::new(passes.clone(), tokens.clone(), sessions.clone(), timeline.clone()),
-        db.runtime(),
-    );
+    let access = Access::new(passes.clone(), tokens.clone(), sessions.clone(), timeline.clone());
+    let (settings, watched) = (live_settings(config), timeline.clone());
+    let live = Live::start(settings, clock.clone(), bus.clone(), watched, access, db.runtime());
     let metrics = Metrics::new();
     let orders = orders(config, &db, &clock, &live, metrics.clone());
     let webhook_secrets = WebhookSecrets::new(db.clone(), clock.clone(), keys.clone());

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::base::id::{
-    AccountId, AuditId, CompanyId, DocumentId, EventId, HeldId, InboxId, JobId, KycId, LoginId, OrderId, PassId, PayoutId,
-    RateId, TokenId, TransactionId, WebhookSecretId,
+    AccountId, AuditId, CompanyId, DocumentId, EventId, HeldId, InboxId, JobId, KycId, LoginId, OrderId, PassId,
+    PayoutId, RateId, TokenId, TransactionId, WebhookSecretId,
 };
 
 /// The SQL type of identifiers.

@@ -125,9 +125,9 @@ impl Job {
             Self::LinkLetter { .. } | Self::CodeLetter { .. } | Self::TakenLetter { .. } => None,
             Self::KycReceivedLetter { submission } => Some(format!("kyc_received_letter:{submission}")),
             Self::KycDecidedLetter { submission } => Some(format!("kyc_decided_letter:{submission}")),
-            Self::ConfirmationLetter { held } | Self::ApprovalLetters { held } | Self::ApprovalDecidedLetter { held } => {
-                Some(format!("{}:{held}", self.kind()))
-            }
+            Self::ConfirmationLetter { held }
+            | Self::ApprovalLetters { held }
+            | Self::ApprovalDecidedLetter { held } => Some(format!("{}:{held}", self.kind())),
             Self::ApprovalLetter { held, account } => Some(format!("approval_letter:{held}:{account}")),
         }
     }

@@ -50,9 +50,8 @@ impl ApprovalMail {
         if held.state != State::Waiting {
             return Ok(());
         }
-        let able = |member: &Member| {
-            member.is_verified && member.suspended_at.is_none() && member.person.id != held.asked_by
-        };
+        let able =
+            |member: &Member| member.is_verified && member.suspended_at.is_none() && member.person.id != held.asked_by;
         for member in self.people.list_colleagues(held.company).await?.into_iter().filter(able) {
             self.jobs.push(Job::ApprovalLetter { held: id, account: member.person.id }).await?;
         }

@@ -178,7 +178,10 @@ pub fn render(letter: Letter, input: &LetterInput) -> Rendered {
         ("reason", optional(&input.reason)),
         ("code", question.map(|question| one_line(&question.code)).unwrap_or_default()),
         ("status", question.map(|question| question.status.facts().label.to_owned()).unwrap_or_default()),
-        ("due", question.map(|question| question.due_at.strftime("%A %-d %B, %H:%M UTC").to_string()).unwrap_or_default()),
+        (
+            "due",
+            question.map(|question| question.due_at.strftime("%A %-d %B, %H:%M UTC").to_string()).unwrap_or_default(),
+        ),
         ("page", web_address(&input.track_page).unwrap_or_default()),
         ("unsubscribe", input.unsubscribe_url.as_deref().and_then(web_address).unwrap_or_default()),
     ];

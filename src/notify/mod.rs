@@ -97,13 +97,7 @@ impl Notify {
         }
     }
 
-    async fn compose(
-        &self,
-        job: JobId,
-        order: OrderId,
-        letter: Letter,
-        held: Option<&Held>,
-    ) -> Result<Option<Mail>> {
+    async fn compose(&self, job: JobId, order: OrderId, letter: Letter, held: Option<&Held>) -> Result<Option<Mail>> {
         let order = self.timeline.get_order(&Actor::System("mail"), &OrderRef::Id(order)).await?;
         let Some(to) = order.customer.email.clone() else { return Ok(None) };
         // A link that was asked for is no news of the order: it is sent whatever was chosen.
@@ -122,11 +116,8 @@ impl Notify {
             due_at: held.due_at,
         });
         let page = if held.is_some() { format!("{track_page}/confirm") } else { track_page };
-        let input = LetterInput {
-            unsubscribe_url: unsubscribe_url.clone(),
-            question,
-            ..letter_input(order, shop, page)
-        };
+        let input =
+            LetterInput { unsubscribe_url: unsubscribe_url.clone(), question, ..letter_input(order, shop, page) };
         let to_name = input.customer_name.as_deref().map(letters::one_line);
         let letter = letters::render(letter, &input);
         Ok(Some(Mail { id: job.0, to, to_name, from_name: Some(from_name), letter, unsubscribe_url }))

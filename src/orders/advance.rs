@@ -137,13 +137,7 @@ fn check_position(order: &Order, change: &Change) -> Result<()> {
     }
 }
 
-fn judge_status(
-    order: &Order,
-    actor: &Actor,
-    change: &Change,
-    ways: &Ways,
-    now: Timestamp,
-) -> Result<Option<Move>> {
+fn judge_status(order: &Order, actor: &Actor, change: &Change, ways: &Ways, now: Timestamp) -> Result<Option<Move>> {
     let Some(to) = change.status else { return Ok(None) };
     let rules = Rules::from(actor);
     let verdict = ways.judge(order, actor, change, to, now)?;

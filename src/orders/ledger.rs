@@ -180,7 +180,15 @@ impl Ledger {
                 self.orders.insert(id, (*order).clone());
                 let warnings = order.parcel_warnings();
                 let reach = Reach::default();
-                Ok(Advanced { order: *order, event: Some(event), previous_status, reach, warnings, credited, held: None })
+                Ok(Advanced {
+                    order: *order,
+                    event: Some(event),
+                    previous_status,
+                    reach,
+                    warnings,
+                    credited,
+                    held: None,
+                })
             }
         }
     }
@@ -224,7 +232,15 @@ impl Ledger {
         let to = order.status;
         self.written.push(Written { cause: place, event: event.clone(), from: None, to, is_override: false });
         let warnings = order.parcel_warnings();
-        Ok(Advanced { previous_status: to, order, event: Some(event), reach: Reach::default(), warnings, credited, held: None })
+        Ok(Advanced {
+            previous_status: to,
+            order,
+            event: Some(event),
+            reach: Reach::default(),
+            warnings,
+            credited,
+            held: None,
+        })
     }
 
     /// Moves the money that a change of status moves.

@@ -10,7 +10,7 @@ use super::dialects::my_order_fellow;
 use super::error::ProblemView;
 use super::idempotency::carry_out_once;
 use super::methods::endpoint;
-use super::{accounts, carriers, kyc, orders, tokens, track, webhooks};
+use super::{accounts, approvals, carriers, confirmations, kyc, orders, tokens, track, vendor, webhooks, workflows};
 
 /// One endpoint: method, path, operation id.
 pub type Endpoint = (&'static str, &'static str, &'static str);
@@ -47,7 +47,21 @@ routes! {
     "/api/v1/orders/{id}/tracking-pass/{pass_id}" => { delete: orders::passes.revoke_tracking_pass };
     "/api/v1/track" => { get: track.get_tracked_order };
     "/api/v1/track/preferences" => { get: track.get_preferences, patch: track.set_preferences };
+    "/api/v1/track/confirmation" => { get: confirmations.get_confirmation, post: confirmations.answer_confirmation };
     "/api/v1/track/lookup" => { post: track.look_up_order };
+    "/api/v1/vendor/orders" => { get: vendor.list_vendor_orders };
+    "/api/v1/vendor/orders/next-steps" => { post: vendor::steps.take_next_steps };
+    "/api/v1/vendor/orders/{id}/next-steps" => { get: vendor::steps.list_next_steps };
+    "/api/v1/vendor/orders/{id}/next-step" => { post: vendor::steps.take_next_step };
+    "/api/v1/vendor/orders/{id}/confirmation-code" => { post: vendor::steps.confirm_by_code };
+    "/api/v1/vendor/packing-list" => { get: vendor::packing_list.get_packing_list };
+    "/api/v1/workflows" => { get: workflows.list_workflows, put: workflows.set_workflow, delete: workflows.retire_workflow };
+    "/api/v1/approvals" => { get: approvals.list_approvals };
+    "/api/v1/approvals/{id}" => { get: approvals.get_approval };
+    "/api/v1/approvals/{id}/approve" => { post: approvals.approve_move };
+    "/api/v1/approvals/{id}/refuse" => { post: approvals.refuse_move };
+    "/api/v1/admin/disputes" => { get: confirmations.list_disputes };
+    "/api/v1/admin/disputes/{id}/resolve" => { post: confirmations.resolve_dispute };
     "/api/v1/carriers/guess" => { get: carriers.guess_carriers };
     "/api/v1/users/kyc/token" => { post: kyc.open_onboarding };
     "/api/v1/users/kyc/secret" => { post: kyc.show_webhook_secret };

@@ -4,16 +4,19 @@
 
 pub mod accounts;
 pub mod api;
+pub mod approvals;
 pub mod auth;
 pub mod body;
 pub mod carriers;
 pub mod company;
 pub mod client;
+pub mod confirmations;
 pub mod dialects;
 pub mod docs;
 pub mod error;
 pub mod guard;
 pub mod health;
+pub mod held;
 pub mod idempotency;
 pub mod kyc;
 pub mod live;
@@ -25,7 +28,9 @@ pub mod query;
 pub mod rate;
 pub mod tokens;
 pub mod track;
+pub mod vendor;
 pub mod webhooks;
+pub mod workflows;
 
 use std::sync::Arc;
 

@@ -34,7 +34,7 @@ pub async fn get_tracked_order(request: HttpRequest, passes: Data<Passes>, timel
 }
 
 /// The pass that came with a request.
-fn sent_pass(request: &HttpRequest) -> Result<Secret> {
+pub(super) fn sent_pass(request: &HttpRequest) -> Result<Secret> {
     let missing = || Error::Unauthenticated("Send the tracking pass as Authorization: Bearer".into());
     bearer(request).ok_or_else(missing)
 }

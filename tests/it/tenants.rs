@@ -47,12 +47,14 @@ async fn company<'a>(app: &'a TestApp, slug: &str) -> Company<'a> {
     let (pass, text) = app.parts.passes.create(order.id, None).await.expect("a pass");
     let (secret, webhook) = webhook(app, id).await;
     let customer = app.parts.webhooks.customers().numbers(std::slice::from_ref(&order)).await.expect("a number")[0];
+    let approval = approval(app, &signed_in, id).await;
     let marks = vec![slug.to_owned(), order.id.to_string(), id.to_string(), person.to_string(), text.to_string()];
     let names = HashMap::from([
         ("orders", vec![order.id.to_string(), number]),
         ("passes", vec![pass.id.to_string()]),
         ("tokens", vec![name]),
         ("people", vec![person.to_string()]),
+        ("approvals", vec![approval]),
         ("sessions", vec![login.id.to_string()]),
         ("companies", vec![id.to_string()]),
         ("secrets", vec![secret]),
@@ -60,6 +62,19 @@ async fn company<'a>(app: &'a TestApp, slug: &str) -> Company<'a> {
         ("customers", vec![customer.to_string()]),
     ]);
     Company { callers: [Caller::bearing(app, Some(token.expose())), signed_in], names, marks }
+}
+
+/// A step of one of the company's orders that waits for a second person. The steps are given up again, so that they
+/// bind no other order.
+async fn approval(app: &TestApp, person: &Caller<'_>, company: CompanyId) -> String {
+    let steps = json!({"initial": "pending", "edges": [{"from": "pending", "to": "delivered", "approval": true}]});
+    assert_eq!(person.send(Method::PUT, "/api/v1/workflows", &steps).await.status, 200);
+    let order = app.parts.orders.create(TESTS, NewOrder { company, ..NewOrder::default() }, None).await;
+    let path = format!("/api/v1/vendor/orders/{}/next-step", order.expect("an order").order.id);
+    let held = person.post(&path, &json!({})).await;
+    assert_eq!(held.status, 202, "{held:?}");
+    assert_eq!(person.delete("/api/v1/workflows").await.status, 204);
+    held.body["held"]["id"].as_str().expect("an id").to_owned()
 }
 
 /// A secret of the company, and a webhook that was sent in with it.
@@ -83,6 +98,8 @@ fn placeholders(path: &str) -> &'static [(&'static str, &'static str)] {
     match path {
         "/api/v1/orders/{id}/tracking-pass/{pass_id}" => &[("{id}", "orders"), ("{pass_id}", "passes")],
         path if path.starts_with("/api/v1/orders/{id}") => &[("{id}", "orders")],
+        path if path.starts_with("/api/v1/vendor/orders/{id}") => &[("{id}", "orders")],
+        path if path.starts_with("/api/v1/approvals/{id}") => &[("{id}", "approvals")],
         "/api/v1/orderreceptions/{id}" => &[("{id}", "orders")],
         "/api/v1/company/webhook-secrets/{id}" => &[("{id}", "secrets")],
         "/api/v1/inbox/{id}" | "/api/v1/inbox/{id}/rerun" => &[("{id}", "webhooks")],
@@ -107,6 +124,8 @@ fn body(operation: &str) -> Value {
     match operation {
         "change_order" => json!({"notes": "x"}),
         "set_order_status" => json!({"status": "packed"}),
+        "confirm_by_code" => json!({"code": "000000"}),
+        "refuse_move" => json!({"reason": "x"}),
         "change_colleague" => json!({"name": "x"}),
         _ => json!({}),
     }

@@ -63,9 +63,7 @@ impl Approvals {
     pub async fn get(&self, actor: &Actor, id: HeldId, gate: Gate) -> Result<Held> {
         let found = self.db.read(move |conn| Box::pin(store::find_held(conn, id))).await?;
         let noun = if gate == Gate::Approval { "Approval" } else { "Confirmation" };
-        found
-            .filter(|held| held.gate == gate && policy::reaches(actor, held.company))
-            .ok_or(Error::NotFound(noun))
+        found.filter(|held| held.gate == gate && policy::reaches(actor, held.company)).ok_or(Error::NotFound(noun))
     }
 
     /// Approves a step and makes it. Approved again by the same person it is success and writes nothing.
@@ -89,13 +87,7 @@ impl Approvals {
     ///
     /// # Errors
     /// `Invalid` without a reason, `Conflict` when it was decided otherwise.
-    pub async fn refuse(
-        &self,
-        actor: Actor,
-        id: HeldId,
-        reason: String,
-        request_id: Option<String>,
-    ) -> Result<Held> {
+    pub async fn refuse(&self, actor: Actor, id: HeldId, reason: String, request_id: Option<String>) -> Result<Held> {
         super::advance::check_text(Some(&reason), "reason", LONGEST_REASON)?;
         if reason.trim().is_empty() {
             return Err(Error::invalid_field("reason", "required", "Say why, so that whoever asked can do better."));

@@ -79,6 +79,8 @@ pub struct Graph {
     pub auto_confirm_days: Option<u32>,
 }
 
+/// From each status to each other.
+const MOST_STEPS: usize = 132;
 /// Longest waits a company may choose.
 const MOST_HOURS: u32 = 720;
 const MOST_DAYS: u32 = 90;
@@ -88,6 +90,8 @@ const MOST_DAYS: u32 = 90;
 pub enum Violation {
     /// There is no step at all.
     Empty,
+    /// There are more steps than the statuses allow.
+    TooMany,
     /// The first status is one where orders end.
     StartsAtEnd(Status),
     /// No step leads to it, as to an initial status, and it is not the initial one.
@@ -127,6 +131,7 @@ impl Violation {
     pub fn code(self) -> &'static str {
         match self {
             Self::Empty => "no_steps",
+            Self::TooMany => "too_many_steps",
             Self::StartsAtEnd(_) => "starts_at_end",
             Self::SecondInitial(_) => "second_initial",
             Self::Unreachable(_) => "unreachable",
@@ -145,6 +150,7 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => write!(f, "A workflow needs at least one step."),
+            Self::TooMany => write!(f, "A workflow has at most {MOST_STEPS} steps."),
             Self::StartsAtEnd(at) => write!(f, "Orders end at {at}, so they cannot begin there."),
             Self::SecondInitial(at) => {
                 write!(f, "No step leads to {at}, which would make it a second initial status; lead one there.")
@@ -169,6 +175,9 @@ impl Graph {
     /// wherever it is, and ends.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
+        if self.edges.len() > MOST_STEPS {
+            return vec![Violation::TooMany];
+        }
         let mut found = self.broken_steps();
         let all: BTreeSet<Status> =
             self.edges.iter().flat_map(|edge| [edge.from, edge.to]).chain([self.initial]).collect();

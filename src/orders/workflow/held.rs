@@ -298,9 +298,7 @@ impl Held {
     pub fn decided(&self) -> Error {
         match self.state {
             State::Disputed => Error::conflict("disputed", "The customer says that something is wrong with the order."),
-            state => {
-                Error::conflict("already_decided", format!("This was decided already: it is {}.", state.code()))
-            }
+            state => Error::conflict("already_decided", format!("This was decided already: it is {}.", state.code())),
         }
     }
 }

@@ -153,6 +153,25 @@ impl Workflows {
         write.await
     }
 
+    /// What the order waits for.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn waiting(&self, order: &Order) -> Result<Option<Held>> {
+        let id = order.id;
+        let find = self.db.read(move |conn| {
+            Box::pin(async move {
+                for held in store::find_open(conn, vec![id], Vec::new()).await? {
+                    if held.state == State::Disputed || !store::has_moved(conn, id, held.seq).await? {
+                        return Ok(Some(held));
+                    }
+                }
+                Ok(None)
+            })
+        });
+        find.await
+    }
+
     /// Where the company's people may move the order next, and what they would wait for.
     ///
     /// # Errors

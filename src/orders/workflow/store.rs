@@ -238,12 +238,7 @@ pub(in crate::orders) async fn take_try(conn: &mut Conn, id: HeldId, most: i32) 
 }
 
 /// Moves that wait for a word of this kind and are due, the oldest first.
-pub(in crate::orders) async fn list_due(
-    conn: &mut Conn,
-    gate: Gate,
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<Held>> {
+pub(in crate::orders) async fn list_due(conn: &mut Conn, gate: Gate, now: Timestamp, limit: i64) -> Result<Vec<Held>> {
     let query = held_moves::table
         .filter(held_moves::state.eq(State::Waiting.code()))
         .filter(held_moves::gate.eq(gate.code()))

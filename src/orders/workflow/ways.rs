@@ -201,14 +201,7 @@ impl Ways {
         }
     }
 
-    fn close(
-        &mut self,
-        cause: Cause,
-        id: HeldId,
-        to: State,
-        by: Option<(&Actor, Option<String>)>,
-        now: Timestamp,
-    ) {
+    fn close(&mut self, cause: Cause, id: HeldId, to: State, by: Option<(&Actor, Option<String>)>, now: Timestamp) {
         let Some(held) = self.known.get_mut(&id) else { return };
         self.settled.push((cause, id, held.state));
         held.state = to;
@@ -270,4 +263,3 @@ fn person(actor: &Actor) -> Result<AccountId> {
 fn record(wish: &Wish, held: &Held, now: Timestamp) -> Result<Record> {
     super::record(wish.actor.clone(), held, wish.request_id.clone(), now)
 }
-

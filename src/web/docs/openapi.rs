@@ -42,6 +42,8 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Tracking passes", description = "Links that let a customer see one order"),
         (name = "Customers", description = "Without an account"),
         (name = "Live", description = "Updates as they happen"),
+        (name = "Vendors", description = "A company's people and their orders, step by step"),
+        (name = "Workflows", description = "A company's own steps, second persons, and what customers object to"),
         (name = "Carriers", description = "Advice about tracking numbers"),
         (name = "KYC", description = "A company hands in its papers; staff decide"),
         (name = "Accounts", description = "People: signing up and in, profiles, colleagues"),

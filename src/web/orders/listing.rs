@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use super::view::{OrderPageView, OrderView};
 use crate::base::page::Cursor;
-use crate::base::{Error, Result};
+use crate::base::{Actor, Error, Result};
 use crate::orders::{Filter, Status, Timeline};
 use crate::web::PublicUrl;
 use crate::web::auth::{Caller, Read};
@@ -37,14 +37,24 @@ pub async fn list_orders(
     timeline: Data<Timeline>,
     home: Data<PublicUrl>,
 ) -> Answer {
-    let query = Query::of(&request, &NAMES)?;
+    reply(&request, &caller.actor(), &timeline, &home).await
+}
+
+/// The page of orders a request asks for, of those the caller may see.
+pub(in crate::web) async fn reply(
+    request: &HttpRequest,
+    actor: &Actor,
+    timeline: &Timeline,
+    home: &PublicUrl,
+) -> Answer {
+    let query = Query::of(request, &NAMES)?;
     let limit = usize::try_from(query.number("limit", USUAL_PAGE, 1..=LARGEST_PAGE)?).map_err(Error::internal)?;
     let after = query.one("after")?.map(Cursor::decode).transpose()?;
-    let page = timeline.list(&caller.actor(), filter(&query)?, after, limit).await?;
+    let page = timeline.list(actor, filter(&query)?, after, limit).await?;
     let next = page.next.map(|cursor| cursor.encode());
     let mut reply = HttpResponse::Ok();
     if let Some(next) = &next {
-        reply.insert_header((LINK, next_link(&home, &request, "after", next)));
+        reply.insert_header((LINK, next_link(home, request, "after", next)));
     }
     Ok(reply.json(OrderPageView { data: page.data.into_iter().map(OrderView::from).collect(), next }))
 }

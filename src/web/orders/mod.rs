@@ -9,7 +9,7 @@ pub mod history;
 pub mod listing;
 pub mod passes;
 pub mod requests;
-mod rows;
+pub(in crate::web) mod rows;
 pub mod target;
 pub mod view;
 
@@ -103,6 +103,7 @@ pub async fn change_order(incoming: Incoming, caller: Caller<Write>, target: Tar
     params(("id" = String, Path, description = "UUID or number", example = "MB1031"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 24 hours")),
     responses((status = 200, description = "The order, its event, and whom it has reached", body = StatusSetView),
+        (status = 202, description = "It waits for somebody's word; see `held`", body = StatusSetView),
         (status = 400, response = super::api::BadRequest), (status = 401, response = super::api::Unauthorized),
         (status = 403, response = super::api::Forbidden), (status = 404, response = super::api::NotFound),
         (status = 409, response = super::api::Moved)),
@@ -116,5 +117,5 @@ pub async fn set_order_status(
     let request_id = incoming.request_id();
     let body: SetStatus = incoming.json().await?;
     let advanced = orders.advance(caller.actor(), target.0, body.into(), request_id).await?;
-    Ok(HttpResponse::Ok().json(StatusSetView::try_from(advanced)?))
+    StatusSetView::reply(advanced)
 }

@@ -7,6 +7,7 @@ use super::view::OrderView;
 use crate::base::{Error, Result};
 use crate::orders::{Advanced, Status};
 use crate::web::error::ProblemView;
+use crate::web::held::HeldView;
 
 /// What became of a bulk update.
 #[derive(Serialize, ToSchema)]
@@ -40,6 +41,9 @@ struct StatusRowView {
     seq: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    /// What waits for somebody's word now, when the step asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldView>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemView>,
@@ -60,8 +64,16 @@ impl BulkStatusView {
 
 impl From<Named> for StatusRowView {
     fn from((id, outcome): Named) -> Self {
-        let empty =
-            Self { id, ok: false, status: None, previous_status: None, seq: None, warnings: Vec::new(), problem: None };
+        let empty = Self {
+            id,
+            ok: false,
+            status: None,
+            previous_status: None,
+            seq: None,
+            warnings: Vec::new(),
+            held: None,
+            problem: None,
+        };
         match outcome {
             Ok(advanced) => Self {
                 ok: true,
@@ -69,6 +81,7 @@ impl From<Named> for StatusRowView {
                 previous_status: Some(advanced.previous_status),
                 seq: Some(advanced.order.seq),
                 warnings: advanced.warnings,
+                held: advanced.held.map(|held| HeldView::from(*held)),
                 ..empty
             },
             Err(error) => Self { problem: Some(ProblemView::logged(&error)), ..empty },

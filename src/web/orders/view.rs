@@ -1,5 +1,6 @@
 //! How orders and events look in replies.
 
+use actix_web::HttpResponse;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,6 +8,8 @@ use uuid::Uuid;
 
 use crate::base::{Error, Money, Result};
 use crate::orders::{Advanced, Customer, Event, EventBody, Item, Order, Reach, Status};
+use crate::web::error::Answer;
+use crate::web::held::HeldView;
 
 /// An order as its merchant sees it. What is not known is absent.
 #[derive(Serialize, ToSchema)]
@@ -149,7 +152,18 @@ pub struct StatusSetView {
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<EventBody>,
     previous_status: Status,
+    /// What waits for somebody's word now, when the step asks for one: nothing was changed then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldView>,
     live: LiveView,
+}
+
+impl StatusSetView {
+    /// The reply to a change of status: 200, or 202 when it waits for somebody's word.
+    pub(in crate::web) fn reply(advanced: Advanced) -> Answer {
+        let mut reply = if advanced.held.is_some() { HttpResponse::Accepted() } else { HttpResponse::Ok() };
+        Ok(reply.json(Self::try_from(advanced)?))
+    }
 }
 
 impl TryFrom<Advanced> for StatusSetView {
@@ -158,6 +172,7 @@ impl TryFrom<Advanced> for StatusSetView {
     fn try_from(advanced: Advanced) -> Result<Self> {
         Ok(Self {
             event: advanced.event.as_ref().map(event_body).transpose()?,
+            held: advanced.held.map(|held| HeldView::from(*held)),
             order: advanced.order.into(),
             previous_status: advanced.previous_status,
             live: advanced.reach.into(),

@@ -47,6 +47,16 @@ impl<'a> Caller<'a> {
         Self { app, token: token.map(str::to_owned) }
     }
 
+    /// Its credential.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// The same caller at another instance.
+    pub fn at<'b>(&self, app: &'b TestApp) -> Caller<'b> {
+        Caller { app, token: self.token.clone() }
+    }
+
     /// A request that is not sent yet.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.app.http.request(method, format!("{}{path}", self.app.url));

@@ -5,6 +5,7 @@ pub mod customer;
 pub mod cutter;
 pub mod applicants;
 pub mod caller;
+pub mod crew;
 pub mod folder;
 pub mod guarded;
 pub mod instance;
