@@ -130,7 +130,7 @@ async fn a_status_changed_through_any_door_is_told_once_in_history_audit_and_fee
 
     ok(crew.staff.post(&format!("/api/v1/orders/{}/status", order("admin").id), &json!({"status": "shipped"})).await);
     ok(crew.owner.post(&format!("/api/v1/orders/{}/status", order("vendor").id), &json!({"status": "packed"})).await);
-    ok(crew.step(order("next step"), &json!({})).await);
+    ok(crew.step(order("next step"), &json!({"status": "packed"})).await);
     let rows = json!({"rows": [{"id": order("next steps").id, "status": "packed"}]});
     ok(crew.owner.post("/api/v1/vendor/orders/next-steps", &rows).await);
     let updates = json!({"updates": [{"id": order("bulk").id, "status": "packed"}]});
