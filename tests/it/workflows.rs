@@ -5,13 +5,15 @@ use std::collections::HashMap;
 
 use ordercast::audit;
 use ordercast::base::Actor;
-use ordercast::orders::{Change, OrderRef, Status};
+use ordercast::orders::{Change, Order, OrderRef, Status};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::caller::Caller;
+use crate::app::TestApp;
+use crate::app::caller::{Answer, Caller};
 use crate::app::crew::{Crew, still};
 use crate::app::people::{merchant, signed_in};
+use crate::app::watcher::Watcher;
 use crate::rows::number;
 
 const WORKFLOWS: &str = "/api/v1/workflows";
@@ -125,8 +127,6 @@ async fn a_status_changed_through_any_door_is_told_once_in_history_audit_and_fee
     }
     let order = |door: &str| &orders[door].0;
     let system = Caller::with(&app, "orders:read,orders:write,orders:update_status").await;
-    let pass = |door: &str| Caller::bearing(&app, Some(&orders[door].1));
-    let ok = |answer: crate::app::caller::Answer| assert!(answer.status < 300, "{answer:?}");
 
     ok(crew.staff.post(&format!("/api/v1/orders/{}/status", order("admin").id), &json!({"status": "shipped"})).await);
     ok(crew.owner.post(&format!("/api/v1/orders/{}/status", order("vendor").id), &json!({"status": "packed"})).await);
@@ -150,6 +150,18 @@ async fn a_status_changed_through_any_door_is_told_once_in_history_audit_and_fee
     let held = crew.held(order("approval"), &json!({})).await;
     let path = format!("/api/v1/approvals/{}/approve", held["id"].as_str().expect("an id"));
     ok(crew.colleague.post(&path, &json!({})).await);
+    by_customers(&app, &crew, &orders).await;
+    clock.advance(std::time::Duration::from_secs(8 * 24 * 3600));
+    app.parts.confirmations.sweep().await.expect("a sweep");
+    are_told_once(&app, &orders, &mut feed).await;
+}
+
+type Orders = HashMap<&'static str, (Order, String)>;
+
+/// The doors that open by a customer's word.
+async fn by_customers(app: &TestApp, crew: &Crew<'_>, orders: &Orders) {
+    let order = |door: &str| &orders[door].0;
+    let pass = |door: &str| Caller::bearing(app, Some(&orders[door].1));
     for door in ["confirmation", "code", "dispute", "auto-confirm"] {
         crew.held(order(door), &json!({"status": "delivered"})).await;
     }
@@ -161,9 +173,10 @@ async fn a_status_changed_through_any_door_is_told_once_in_history_audit_and_fee
     let disputes = crew.staff.get("/api/v1/admin/disputes").await;
     let path = format!("/api/v1/admin/disputes/{}/resolve", disputes.body["data"][0]["id"].as_str().expect("an id"));
     ok(crew.staff.post(&path, &json!({"outcome": "dismissed", "reason": "It was weighed"})).await);
-    clock.advance(std::time::Duration::from_secs(8 * 24 * 3600));
-    app.parts.confirmations.sweep().await.expect("a sweep");
+}
 
+/// Every event of these orders came once, and in its place, to the history, the audit trail and the feed.
+async fn are_told_once(app: &TestApp, orders: &Orders, feed: &mut Watcher) {
     let mut told = HashMap::<String, Vec<i64>>::new();
     let expected: i64 = DOORS.iter().map(|door| 1 + moves(door)).sum();
     for _ in 0..expected {
@@ -172,7 +185,7 @@ async fn a_status_changed_through_any_door_is_told_once_in_history_audit_and_fee
         told.entry(id).or_default().push(event["event"]["seq"].as_i64().expect("a seq"));
     }
     for door in DOORS {
-        let (order, last) = (order(door), 1 + moves(door));
+        let (order, last) = (&orders[door].0, 1 + moves(door));
         let seqs: Vec<i64> = (1..=last).collect();
         let log = app.parts.timeline.events_since(order.id, 0, 100).await.expect("the log");
         assert_eq!(log.iter().map(|event| event.seq).collect::<Vec<_>>(), seqs, "{door}: history");
@@ -204,6 +217,10 @@ const DOORS: [&str; 14] = [
     "dispute",
     "auto-confirm",
 ];
+
+fn ok(answer: Answer) {
+    assert!(answer.status < 300, "{answer:?}");
+}
 
 /// How often the order of a door is moved.
 fn moves(door: &str) -> i64 {
