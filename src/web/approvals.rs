@@ -70,7 +70,7 @@ pub struct Refuse {
     responses((status = 200, description = "The newest first", body = HeldPageView),
         (status = 400, response = super::api::BadRequest), (status = 401, response = super::api::Unauthorized),
         (status = 403, response = super::api::Forbidden)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn list_approvals(request: HttpRequest, person: SignedIn, approvals: Data<Approvals>) -> Answer {
     let asked = Asked::read(&request, State::Waiting)?;
     let seeking = Seeking { gate: Some(Gate::Approval), states: asked.states, ..Seeking::default() };
@@ -84,7 +84,7 @@ pub async fn list_approvals(request: HttpRequest, person: SignedIn, approvals: D
     params(("id" = String, Path, description = "Its identifier")),
     responses((status = 200, description = "The step", body = HeldView), (status = 401, response = super::api::Unauthorized),
         (status = 403, response = super::api::Forbidden), (status = 404, response = super::api::NotFound)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn get_approval(request: HttpRequest, person: SignedIn, approvals: Data<Approvals>) -> Answer {
     let id = held_of(&request, "Approval")?;
     let held = approvals.get(&person.actor(), id, Gate::Approval).await?;
@@ -100,7 +100,7 @@ pub async fn get_approval(request: HttpRequest, person: SignedIn, approvals: Dat
         (status = 403, response = super::api::Forbidden), (status = 404, response = super::api::NotFound),
         (status = 409, description = "`already_decided`, `expired` or `moved_on`", body = ProblemView,
             content_type = "application/problem+json")),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn approve_move(incoming: Incoming, person: SignedIn, approvals: Data<Approvals>) -> Answer {
     let (id, request_id) = (held_of(&incoming.request, "Approval")?, incoming.request_id());
     let body: Approve = incoming.json().await?;
@@ -117,7 +117,7 @@ pub async fn approve_move(incoming: Incoming, person: SignedIn, approvals: Data<
         (status = 403, response = super::api::Forbidden), (status = 404, response = super::api::NotFound),
         (status = 409, description = "`already_decided` or `expired`", body = ProblemView,
             content_type = "application/problem+json")),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn refuse_move(incoming: Incoming, person: SignedIn, approvals: Data<Approvals>) -> Answer {
     let (id, request_id) = (held_of(&incoming.request, "Approval")?, incoming.request_id());
     let body: Refuse = incoming.json().await?;

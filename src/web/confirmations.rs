@@ -108,7 +108,7 @@ pub async fn answer_confirmation(
     responses((status = 200, description = "The newest first", body = HeldPageView),
         (status = 400, response = super::api::BadRequest), (status = 401, response = super::api::Unauthorized),
         (status = 403, response = super::api::Forbidden)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn list_disputes(request: HttpRequest, person: Staff, approvals: Data<Approvals>) -> Answer {
     let asked = Asked::read(&request, State::Disputed)?;
     let seeking = Seeking { gate: Some(Gate::Confirmation), states: asked.states, ..Seeking::default() };
@@ -147,7 +147,7 @@ pub enum OutcomeView {
         (status = 403, response = super::api::Forbidden), (status = 404, response = super::api::NotFound),
         (status = 409, description = "`already_decided` or `moved_on`", body = ProblemView,
             content_type = "application/problem+json")),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn resolve_dispute(incoming: Incoming, person: Staff, confirmations: Data<Confirmations>) -> Answer {
     let (id, request_id) = (held_of(&incoming.request, "Dispute")?, incoming.request_id());
     let body: ResolveDispute = incoming.json().await?;

@@ -116,7 +116,7 @@ async fn company_in_query(request: &HttpRequest, person: &SignedIn, companies: &
     responses((status = 200, description = "The newest first", body = WorkflowListView),
         (status = 400, response = super::api::BadRequest), (status = 401, response = super::api::Unauthorized),
         (status = 403, response = super::api::Forbidden)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn list_workflows(
     request: HttpRequest,
     person: SignedIn,
@@ -137,7 +137,7 @@ pub async fn list_workflows(
         (status = 401, response = super::api::Unauthorized), (status = 403, response = super::api::Forbidden),
         (status = 409, description = "`set_meanwhile` or `too_many_versions`", body = ProblemView,
             content_type = "application/problem+json")),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn set_workflow(
     incoming: Incoming,
     person: SignedIn,
@@ -163,7 +163,7 @@ pub async fn set_workflow(
     responses((status = 204, description = "New orders begin with the fixed steps"),
         (status = 400, response = super::api::BadRequest), (status = 401, response = super::api::Unauthorized),
         (status = 403, response = super::api::Forbidden), (status = 404, response = super::api::NotFound)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn retire_workflow(
     request: HttpRequest,
     person: SignedIn,

@@ -29,7 +29,7 @@ use crate::orders::{Status, Timeline};
             headers(("Link" = Option<String>, description = "`<…>; rel=\"next\"` when there is a next page"))),
         (status = 400, response = crate::web::api::BadRequest), (status = 401, response = crate::web::api::Unauthorized),
         (status = 403, response = crate::web::api::Forbidden)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn list_vendor_orders(
     request: HttpRequest,
     person: Merchant,

@@ -106,7 +106,7 @@ struct PackingTotalView {
             content((PackingListView = "application/json"), (String = "text/csv"))),
         (status = 400, response = crate::web::api::BadRequest), (status = 401, response = crate::web::api::Unauthorized),
         (status = 403, response = crate::web::api::Forbidden)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn get_packing_list(request: HttpRequest, person: Merchant, timeline: Data<Timeline>) -> Answer {
     let query = Query::of(&request, &["status", "q", "carrier", "updated_since", "limit", "after", "format"])?;
     let limit = usize::try_from(query.number("limit", USUAL, 1..=MOST)?).map_err(Error::internal)?;

@@ -84,7 +84,7 @@ impl From<Step> for NextStepView {
     responses((status = 200, description = "The steps", body = NextStepsView),
         (status = 400, response = crate::web::api::BadRequest), (status = 401, response = crate::web::api::Unauthorized),
         (status = 403, response = crate::web::api::Forbidden), (status = 404, response = crate::web::api::NotFound)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn list_next_steps(
     person: Merchant,
     target: Target,
@@ -173,7 +173,7 @@ fn the_only(steps: &[Step], from: Status) -> Result<Status> {
         (status = 400, response = crate::web::api::BadRequest), (status = 401, response = crate::web::api::Unauthorized),
         (status = 403, response = crate::web::api::Forbidden), (status = 404, response = crate::web::api::NotFound),
         (status = 409, response = crate::web::api::Moved)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn take_next_step(
     incoming: Incoming,
     person: Merchant,
@@ -217,7 +217,7 @@ pub struct NextStepRow {
     responses((status = 200, description = "What became of each row, in the order of the rows", body = BulkStatusView),
         (status = 400, response = crate::web::api::BadRequest), (status = 401, response = crate::web::api::Unauthorized),
         (status = 403, response = crate::web::api::Forbidden)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn take_next_steps(
     incoming: Incoming,
     person: Merchant,
@@ -273,7 +273,7 @@ pub struct ConfirmByCode {
         (status = 400, response = crate::web::api::BadRequest), (status = 401, response = crate::web::api::Unauthorized),
         (status = 403, response = crate::web::api::Forbidden), (status = 404, response = crate::web::api::NotFound),
         (status = 409, response = crate::web::api::Moved)),
-    security(("bearer" = [])))]
+    security(("person" = []), ("cookie" = [])))]
 pub async fn confirm_by_code(
     incoming: Incoming,
     person: Merchant,
