@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 
 use super::advance::{Advanced, Change};
 use super::intake::NewOrder;
-use super::ledger::{Outcome, What, Wish, write_group};
+use super::ledger::write_group;
 use super::model::{Event, OrderRef};
+use super::wish::{Outcome, What, Wish};
 use super::workflow::Patience;
 use crate::base::{Actor, Clock, Error, Result};
 use crate::db::Db;
@@ -61,7 +62,7 @@ type Answer = tokio::sync::oneshot::Sender<Outcomes>;
 
 impl Orders {
     /// Starts the committing and the announcing task. At most `most` changes share a transaction; at most `room` wait.
-    /// `patience` is how long moves wait for somebody's word where their company does not say.
+    /// With the terms of money comes how long moves wait for somebody's word where their company does not say.
     #[must_use]
     pub fn start(
         db: Db,

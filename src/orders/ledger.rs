@@ -12,6 +12,7 @@ use super::policy;
 use super::status::Status;
 use super::store::{self, Entry};
 use super::timeline::pick_one;
+use super::wish::{Outcome, What, Wish};
 use super::workflow::Patience;
 use super::workflow::ways::Ways;
 use crate::audit::{self, Record};
@@ -21,23 +22,6 @@ use crate::db::{Conn, is_taken};
 use crate::jobs::{self, Job};
 use crate::wallet::till::{Cause, Scope};
 use crate::wallet::{Credited, Terms, Till};
-
-/// What a caller wants done: all of its rows, or none.
-pub(super) struct Wish {
-    pub actor: Actor,
-    pub request_id: Option<String>,
-    pub rows: Vec<What>,
-    /// Think it through and write nothing.
-    pub is_dry_run: bool,
-}
-
-pub(super) enum What {
-    Create(Box<NewOrder>),
-    Change(OrderRef, Box<Change>),
-}
-
-/// What came of one row of a wish, before it is announced.
-pub(super) type Outcome = Result<Advanced>;
 
 /// The orders of a group as they stand while its wishes are thought through one after the other.
 #[derive(Clone, Default)]

@@ -23,6 +23,7 @@ pub mod status;
 mod store;
 pub mod timeline;
 pub mod tracking;
+mod wish;
 pub mod workflow;
 
 pub use advance::{Advanced, Change};

@@ -141,8 +141,13 @@ async fn a_bulk_row_that_must_wait_says_for_whom() {
 }
 
 async fn to_pack(app: &TestApp, crew: &Crew<'_>, number: &str, to: &str, items: &[(&str, u32)]) {
-    let item =
-        |(name, qty): &(&str, u32)| Item { name: (*name).to_owned(), qty: *qty, unit_price: None, image_url: None };
+    let item = |(name, qty): &(&str, u32)| Item {
+        name: (*name).to_owned(),
+        qty: *qty,
+        unit_price: None,
+        image_url: None,
+        category: None,
+    };
     let new = NewOrder {
         company: crew.company,
         number: Some(number.into()),

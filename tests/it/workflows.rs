@@ -93,6 +93,11 @@ async fn a_workflow_binds_the_companys_people_and_nobody_else() {
     };
     let (order, _) = crew.order(None).await;
     assert_eq!(set(&crew.owner, order.id.to_string(), json!({"status": "shipped"})).await.0, 400, "no such step");
+    let path = format!("/api/vendor/orders/{}/status", order.id);
+    let held = crew.owner.post(&path, &json!({"status": "PACKED"})).await;
+    let told =
+        json!({"success": true, "message": "Order status PACKED waits for approval", "currentStatus": "PENDING"});
+    assert_eq!((held.status, held.body), (202, told), "the path of the reference does not go past a gate");
     assert_eq!(set(&system, order.id.to_string(), json!({"status": "packed"})).await, (200, "packed".into()));
     assert_eq!(set(&system, order.id.to_string(), json!({"status": "pending"})).await.0, 400, "forward by rank only");
     assert_eq!(set(&system, order.id.to_string(), json!({"status": "shipped"})).await.0, 400, "a carrier is required");
@@ -130,6 +135,8 @@ async fn a_status_changed_through_any_door_is_told_once_in_history_audit_and_fee
 
     ok(crew.staff.post(&format!("/api/v1/orders/{}/status", order("admin").id), &json!({"status": "shipped"})).await);
     ok(crew.owner.post(&format!("/api/v1/orders/{}/status", order("vendor").id), &json!({"status": "packed"})).await);
+    let path = format!("/api/vendor/orders/{}/status", order("reference/003").id);
+    ok(crew.owner.post(&path, &json!({"status": "PACKED"})).await);
     ok(crew.step(order("next step"), &json!({"status": "packed"})).await);
     let rows = json!({"rows": [{"id": order("next steps").id, "status": "packed"}]});
     ok(crew.owner.post("/api/v1/vendor/orders/next-steps", &rows).await);
@@ -200,7 +207,8 @@ async fn are_told_once(app: &TestApp, orders: &Orders, feed: &mut Watcher) {
     assert!(told.is_empty(), "{told:?}");
 }
 
-const DOORS: [&str; 14] = [
+const DOORS: [&str; 15] = [
+    "reference/003",
     "admin",
     "vendor",
     "next step",

@@ -16,9 +16,9 @@ use crate::base::{Actor, Error, Result};
 use crate::db::Conn;
 use crate::jobs::{self, Job};
 use crate::orders::advance::Change;
-use crate::orders::ledger::{What, Wish};
 use crate::orders::model::Order;
 use crate::orders::status::{Move, Rules, Status, judge};
+use crate::orders::wish::{What, Wish};
 
 /// Which row of which wish.
 type Cause = (usize, usize);

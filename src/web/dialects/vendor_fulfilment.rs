@@ -97,7 +97,8 @@ pub async fn set_vendor_order_status(
         Err(Error::NotFound(_)) => return Err(unseen(&actor, &target, &timeline).await.into()),
         advanced => advanced?,
     };
-    Ok(HttpResponse::Ok().json(updated(advanced)))
+    let mut reply = if advanced.held.is_some() { HttpResponse::Accepted() } else { HttpResponse::Ok() };
+    Ok(reply.json(updated(advanced)))
 }
 
 /// The status a body asks for. Vendors have three; who runs the platform may name any.
@@ -125,6 +126,12 @@ async fn unseen(actor: &Actor, target: &OrderRef, timeline: &Timeline) -> Error 
 
 fn updated(advanced: Advanced) -> StatusUpdated {
     let current = upper(advanced.order.status);
+    if let Some(held) = advanced.held {
+        // A step of the company's own workflow, which the reference does not know.
+        let message = format!("Order status {} waits for {}", upper(held.to), held.gate.code());
+        let (previous_status, wallet_credit) = (None, None);
+        return StatusUpdated { success: true, message, current_status: current, previous_status, wallet_credit };
+    }
     if advanced.event.is_none() {
         let message = format!("Order status is already {current}");
         let (previous_status, wallet_credit) = (None, None);
