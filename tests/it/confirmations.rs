@@ -174,3 +174,67 @@ async fn a_courier_who_delivers_meanwhile_needs_no_word() {
     let crew = crew.back(&app, "juniper").await;
     assert_eq!(crew.position(&order).await, ("delivered".into(), 2), "nothing is written twice");
 }
+
+/// A browser without scripts: what a page says, or where it sends on to.
+async fn browse(app: &TestApp, path: &str, form: Option<&[(&str, &str)]>) -> (u16, String) {
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a browser");
+    let address = format!("{}{path}", app.url);
+    let request = match form {
+        Some(fields) => {
+            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            browser.post(address).header("Content-Type", "application/x-www-form-urlencoded").body(body)
+        }
+        None => browser.get(address),
+    };
+    let answer = request.header("Accept", "text/html").send().await.expect("an answer");
+    let status = answer.status().as_u16();
+    match answer.headers().get("Location") {
+        Some(place) => (status, place.to_str().expect("text").to_owned()),
+        None => (status, answer.text().await.expect("a page")),
+    }
+}
+
+#[tokio::test]
+async fn the_pages_ask_and_take_the_answer_without_scripts() {
+    let (app, _) = still().await;
+    let crew = Crew::hire(&app, "juniper").await;
+    crew.follow(&STEPS).await;
+    for is_fine in [true, false] {
+        let (order, pass) = crew.order(None).await;
+        let track = format!("/track/{pass}");
+        let ask = format!("{track}/confirm");
+        assert_eq!(browse(&app, &ask, None).await, (303, track.clone()), "nothing is asked yet");
+        let (_, page) = browse(&app, &track, None).await;
+        assert!(!page.contains("Yes, I have received it"), "{page}");
+        crew.held(&order, &json!({"status": "delivered"})).await;
+        let told = Caller::bearing(&app, Some(&pass)).get(CONFIRMATION).await.body;
+        let (_, page) = browse(&app, &track, None).await;
+        assert!(page.contains("Yes, I have received it") && page.contains(told["code"].as_str().expect("a code")));
+        let (status, page) = browse(&app, &ask, None).await;
+        assert!(status == 200 && page.contains("Saturday, 28 November"), "{page}");
+        assert_eq!(crew.position(&order).await.1, 1, "a link that is opened decides nothing");
+        let (_, german) = browse(&app, &format!("{ask}?lang=de"), None).await;
+        assert!(german.contains("Ja, ich habe es erhalten"), "{german}");
+        if is_fine {
+            assert_eq!(browse(&app, &ask, Some(&[("answer", "yes")])).await, (303, track.clone()));
+            assert_eq!(crew.position(&order).await, ("delivered".into(), 2));
+            assert_eq!(browse(&app, &ask, Some(&[("answer", "yes")])).await, (303, track.clone()), "said again");
+            let late = browse(&app, &ask, Some(&[("answer", "no"), ("reason", "Late")])).await;
+            assert_eq!(late, (303, ask.clone()));
+            assert_eq!(browse(&app, &ask, None).await, (303, track), "it is decided");
+        } else {
+            let (status, page) = browse(&app, &ask, Some(&[("answer", "no"), ("reason", " ")])).await;
+            assert!(status == 400 && page.contains("Say what is wrong."), "{page}");
+            let wrong = [("answer", "no"), ("reason", "The box\r\nwas empty")];
+            assert_eq!(browse(&app, &ask, Some(&wrong)).await, (303, ask.clone()));
+            for path in [&ask, &track] {
+                let (_, page) = browse(&app, path, None).await;
+                assert!(page.contains("We are looking at it"), "{page}");
+            }
+            let disputes = crew.staff.get("/api/v1/admin/disputes").await.body;
+            assert_eq!(disputes["data"][0]["reason"], "The box\nwas empty");
+        }
+    }
+    assert_eq!(browse(&app, "/track/nonsense/confirm", None).await.0, 404);
+    assert_eq!(browse(&app, "/track/nonsense/confirm", Some(&[("answer", "yes")])).await.0, 404);
+}

@@ -10,7 +10,7 @@ use crate::base::id::OrderId;
 use crate::jobs::{Job, Jobs};
 use crate::notify::Preferences;
 use crate::orders::tracking::Admission;
-use crate::orders::{Passes, Timeline};
+use crate::orders::{Confirmations, Passes, Timeline};
 use crate::web::error::Answer;
 use crate::web::track as track_api;
 
@@ -50,7 +50,7 @@ pub(super) async fn get_track(
     pages: Data<Pages>,
     passes: Data<Passes>,
     timeline: Data<Timeline>,
-    preferences: Data<Preferences>,
+    (preferences, confirmations): (Data<Preferences>, Data<Confirmations>),
     req: HttpRequest,
     pass: Path<String>,
 ) -> HttpResponse {
@@ -58,10 +58,13 @@ pub(super) async fn get_track(
     let read = async {
         let (order, json) = track_api::tracked(&passes, &timeline, &pass).await?;
         let view = serde_json::from_str(&json).map_err(Error::internal)?;
-        Ok((view, preferences.wants_mail(order).await?))
+        Ok((view, preferences.wants_mail(order).await?, confirmations.open(order).await?))
     };
     match read.await {
-        Ok((view, wants_mail)) => track::reply(&pages, &track::Shown { view: &view, pass: &pass, wants_mail }, &wish),
+        Ok((view, wants_mail, held)) => {
+            let held = held.as_ref().map(|held| (held, confirmations.get_ref()));
+            track::reply(&pages, &track::Shown { view: &view, pass: &pass, wants_mail, held }, &wish)
+        }
         Err(error) => trouble::refuse(&pages, &req, error),
     }
 }

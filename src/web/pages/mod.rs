@@ -6,6 +6,7 @@
 //! the live transports.
 
 mod assets;
+mod confirm;
 pub mod demo_shop;
 mod form;
 mod handlers;
@@ -123,6 +124,7 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(endpoint!("/" => get: handlers::get_home))
         .service(endpoint!(["/track", "/track/"] => get: handlers::get_lookup, post: handlers::look_up))
         .service(endpoint!(["/track/{pass}", "/track/{pass}/"] => get: handlers::get_track))
+        .service(endpoint!("/track/{pass}/confirm" => get: confirm::get_question, post: confirm::answer_question))
         .service(endpoint!("/track/{pass}/renew" => post: handlers::renew_link))
         .service(endpoint!("/track/{pass}/mail" => get: posted::show_choice, post: posted::choose_mail))
         .service(endpoint!("/setup/{link}" => get: setup::get_setup, post: setup::set_up_admin))

@@ -8,8 +8,10 @@ use super::handlers::Wish;
 use super::shell::{Head, Sort, data_block, reply_private, shell};
 use super::view::{ItemView, OrderView, TrackView};
 use super::words::{Hero, Reader, Stage, Step, hero};
-use super::{Frame, Pages, looks, posted, timeline};
+use super::{Frame, Pages, confirm, looks, posted, timeline};
 use crate::base::Money;
+use crate::orders::Confirmations;
+use crate::orders::workflow::Held;
 
 /// What the page shows.
 #[derive(Clone, Copy)]
@@ -20,6 +22,8 @@ pub struct Shown<'a> {
     pub pass: &'a str,
     /// Whether mail about the order is sent.
     pub wants_mail: bool,
+    /// What the order asks its customer, and what answers it.
+    pub held: Option<(&'a Held, &'a Confirmations)>,
 }
 
 /// Sends the page of one order.
@@ -50,7 +54,7 @@ fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
             (hero_card(frame, order, &hero))
             div.cols {
                 div.mainc { (updates_card(frame, reader, view, &hero)) (items_card(frame, order)) }
-                div.side { (delivery_card(frame, reader, order)) (posted::card(frame, order, pass, shown.wants_mail)) (help_card(frame, order)) }
+                div.side { (question(frame, shown)) (delivery_card(frame, reader, order)) (posted::card(frame, order, pass, shown.wants_mail)) (help_card(frame, order)) }
             }
         }
     };
@@ -64,9 +68,9 @@ fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
 }
 
 /// Words that only other pages say.
-const OTHER_PAGES: [&str; 12] = [
-    "account.", "console.", "form.", "home.", "kyc.", "lookup.", "review.", "secret.", "setup.", "trouble.", "vendor.",
-    "widget.",
+const OTHER_PAGES: [&str; 13] = [
+    "account.", "confirm.", "console.", "form.", "home.", "kyc.", "lookup.", "review.", "secret.", "setup.",
+    "trouble.", "vendor.", "widget.",
 ];
 
 /// What the script starts from: the same state, the words, and how each status looks.
@@ -88,6 +92,12 @@ fn without_scripts(frame: &Frame, reader: &Reader, order: &OrderView) -> Markup 
             }
         }
     }
+}
+
+fn question(frame: &Frame, shown: &Shown<'_>) -> Markup {
+    let Some((held, confirmations)) = shown.held else { return html! {} };
+    let asked = confirm::Asked::of(frame, confirmations, held);
+    confirm::card(frame, &asked, &shown.view.order.shop.name, shown.pass)
 }
 
 fn hero_card(frame: &Frame, order: &OrderView, hero: &Hero) -> Markup {
