@@ -10,7 +10,7 @@ use crate::app::caller::{Answer, Caller};
 use crate::app::crew::{Crew, still};
 use crate::app::people::with_mail;
 use crate::app::post_office;
-use crate::rows::written;
+use crate::rows::{number, written};
 
 const STEPS: [&str; 2] = ["shipped delivered?", "shipped returned"];
 const CONFIRMATION: &str = "/api/v1/track/confirmation";
@@ -237,4 +237,24 @@ async fn the_pages_ask_and_take_the_answer_without_scripts() {
     }
     assert_eq!(browse(&app, "/track/nonsense/confirm", None).await.0, 404);
     assert_eq!(browse(&app, "/track/nonsense/confirm", Some(&[("answer", "yes")])).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_customer_who_is_forgotten_leaves_no_words_behind() {
+    let (app, _) = still().await;
+    let crew = Crew::hire(&app, "juniper").await;
+    crew.follow(&STEPS).await;
+    let (order, pass) = crew.order(None).await;
+    let wish = json!({"status": "delivered", "notes": "Left with Jane"});
+    crew.held(&order, &wish).await;
+    let customer = Caller::bearing(&app, Some(&pass));
+    let objection = json!({"received": false, "reason": "Jane is not my neighbour"});
+    assert_eq!(customer.post(CONFIRMATION, &objection).await.status, 200);
+    let count = "SELECT count(*) AS n FROM held_moves WHERE reason LIKE '%Jane%' AND wish LIKE '%Jane%'";
+    assert_eq!(number(&app.parts.db, count).await, 1);
+    let id = app.parts.webhooks.customers().numbers(std::slice::from_ref(&order)).await.expect("a number")[0];
+    let forgotten = crew.owner.delete(&format!("/api/v1/customers/{id}/personal-data")).await;
+    assert!(forgotten.status < 300, "{forgotten:?}");
+    let left = "SELECT count(*) AS n FROM held_moves WHERE reason LIKE '%Jane%' OR wish LIKE '%Jane%'";
+    assert_eq!(number(&app.parts.db, left).await, 0);
 }

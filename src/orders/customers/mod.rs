@@ -112,6 +112,7 @@ pub async fn forget(conn: &mut Conn, customer: &Numbered) -> Result<Vec<OrderId>
     super::store::lock_orders(conn, &orders).await?;
     store::empty_orders(conn, &orders).await?;
     store::empty_notes(conn, &orders).await?;
+    store::empty_moves(conn, &orders).await?;
     store::rename(conn, customer.id, &format!("{FORGOTTEN}{}", customer.id)).await?;
     Ok(orders)
 }

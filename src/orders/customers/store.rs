@@ -10,7 +10,7 @@ use super::Numbered;
 use crate::base::id::{CompanyId, OrderId};
 use crate::base::{Error, Result};
 use crate::db::Conn;
-use crate::db::schema::{customers, order_events, orders};
+use crate::db::schema::{customers, held_moves, order_events, orders};
 use crate::db::types::At;
 use crate::orders::model::EventBody;
 use crate::{execute, find, load};
@@ -72,6 +72,14 @@ pub(super) async fn empty_orders(conn: &mut Conn, ids: &[OrderId]) -> Result<()>
         orders::notes.eq(NOTHING),
     ));
     execute!(conn, query)?;
+    Ok(())
+}
+
+/// Takes out what was written to the customer, or by the customer, about moves that wait or waited.
+pub(super) async fn empty_moves(conn: &mut Conn, ids: &[OrderId]) -> Result<()> {
+    let rows = held_moves::table.filter(held_moves::order_id.eq_any(ids));
+    let set = (held_moves::reason.eq(None::<String>), held_moves::wish.eq("{}"));
+    execute!(conn, diesel::update(rows).set(set))?;
     Ok(())
 }
 
