@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::sessions::Terms;
 use crate::accounts::{Admins, Codes, Companies, Kyc, Passwords, People, Sessions, Tokens, WebhookSecrets, kyc};
+use crate::audit;
 use crate::background::{self, Worker};
 use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
@@ -258,6 +259,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
     let keys = config.keys()?;
     let db = Db::open(config)?;
     db.migrate().await?;
+    audit::seal_earlier(&db).await?;
     let companies = Companies::new(db.clone(), clock.clone());
     companies.ensure("shop", &config.shop_name).await?;
     let tokens = Tokens::start(db.clone(), clock.clone());

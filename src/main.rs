@@ -51,6 +51,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::admin::Admin,
     },
+    /// Look through the audit trail for whatever was tampered with, and export it
+    Audit {
+        #[command(subcommand)]
+        command: commands::audit::Audit,
+    },
     /// Print a new key for ORDERCAST_SECRET_KEY
     Keygen,
 }
@@ -82,6 +87,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Migrate { config } => Db::open(&config.load()?)?.migrate().await,
         Command::Token { command } => command.run().await,
         Command::Admin { command } => command.run().await,
+        Command::Audit { command } => command.run().await,
         Command::Keygen => {
             println!("{}", Keys::generate().expose());
             Ok(())

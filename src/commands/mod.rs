@@ -1,6 +1,7 @@
 //! Commands of an operator, one file each.
 
 pub mod admin;
+pub mod audit;
 pub mod demo;
 pub mod token;
 

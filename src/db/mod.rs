@@ -10,6 +10,7 @@
 //!   a blocking thread and never waits for anything but its connection.
 
 pub mod group;
+pub mod last;
 pub mod migrate;
 pub mod postgres;
 pub mod query;
@@ -26,6 +27,8 @@ use tokio::runtime::Handle;
 
 use crate::base::{Error, Result};
 
+use last::Held;
+pub use last::Last;
 pub use query::Fixed;
 
 type Pg = diesel_async::AsyncPgConnection;
@@ -56,9 +59,9 @@ pub enum Db {
 #[expect(clippy::large_enum_variant, reason = "one a body, moved once; a box would cost an allocation each")]
 pub enum Conn {
     /// PostgreSQL.
-    Postgres(postgres::Pooled),
+    Postgres(Held<postgres::Pooled>),
     /// SQLite.
-    Sqlite(sqlite::Pooled),
+    Sqlite(Held<sqlite::Pooled>),
 }
 
 /// Runs a query that returns no rows; says how many it changed.
@@ -150,7 +153,7 @@ impl Db {
             Self::Postgres { runtime, pool } => {
                 let pool = pool.clone();
                 run(runtime.spawn(async move {
-                    let mut conn = Conn::Postgres(pool.get().await.map_err(postgres::unavailable)?);
+                    let mut conn = Conn::postgres(&pool).await?;
                     conn.begin().await?;
                     let done = body(&mut conn).await;
                     conn.finish(done).await
@@ -158,7 +161,7 @@ impl Db {
                 .await
             }
             Self::Sqlite { runtime, writer, .. } => {
-                let mut conn = Conn::Sqlite(writer.get().await.map_err(sqlite::unavailable)?);
+                let mut conn = Conn::sqlite(writer).await?;
                 run(runtime.spawn_blocking(move || {
                     at_once(async move {
                         conn.begin().await?;
@@ -184,14 +187,21 @@ impl Db {
             Self::Postgres { runtime, pool } => {
                 let pool = pool.clone();
                 run(runtime.spawn(async move {
-                    let mut conn = Conn::Postgres(pool.get().await.map_err(postgres::unavailable)?);
-                    body(&mut conn).await
+                    let mut conn = Conn::postgres(&pool).await?;
+                    let done = body(&mut conn).await;
+                    conn.only_read(done)
                 }))
                 .await
             }
             Self::Sqlite { runtime, readers, .. } => {
-                let mut conn = Conn::Sqlite(readers.get().await.map_err(sqlite::unavailable)?);
-                run(runtime.spawn_blocking(move || at_once(async move { body(&mut conn).await }))).await
+                let mut conn = Conn::sqlite(readers).await?;
+                run(runtime.spawn_blocking(move || {
+                    at_once(async move {
+                        let done = body(&mut conn).await;
+                        conn.only_read(done)
+                    })
+                }))
+                .await
             }
         }
     }
@@ -225,6 +235,14 @@ impl Db {
 }
 
 impl Conn {
+    async fn postgres(pool: &postgres::Pool) -> Result<Self> {
+        Ok(Self::Postgres(Held::new(pool.get().await.map_err(postgres::unavailable)?)))
+    }
+
+    async fn sqlite(pool: &sqlite::Pool) -> Result<Self> {
+        Ok(Self::Sqlite(Held::new(pool.get().await.map_err(sqlite::unavailable)?)))
+    }
+
     async fn begin(&mut self) -> Result<()> {
         match self {
             Self::Postgres(conn) => PgTransactions::begin_transaction(&mut **conn).await?,
@@ -234,6 +252,10 @@ impl Conn {
     }
 
     async fn finish<T>(&mut self, done: Result<T>) -> Result<T> {
+        let done = match done {
+            Ok(value) => self.write_last().await.map(|()| value),
+            Err(error) => Err(error),
+        };
         match (self, &done) {
             (Self::Postgres(conn), Ok(_)) => PgTransactions::commit_transaction(&mut **conn).await?,
             (Self::Sqlite(conn), Ok(_)) => sqlite::commit(conn)?,

@@ -138,6 +138,18 @@ diesel::table! {
         action -> Text,
         request_id -> Nullable<Text>,
         detail -> Text,
+        lane -> Nullable<Integer>,
+        n -> Nullable<BigInt>,
+        previous -> Nullable<Binary>,
+        hash -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    audit_chains (lane) {
+        lane -> Integer,
+        n -> BigInt,
+        hash -> Binary,
     }
 }
 

@@ -10,7 +10,9 @@ use super::dialects::my_order_fellow;
 use super::error::ProblemView;
 use super::idempotency::carry_out_once;
 use super::methods::endpoint;
-use super::{accounts, approvals, carriers, confirmations, kyc, orders, tokens, track, vendor, webhooks, workflows};
+use super::{
+    accounts, approvals, audit, carriers, confirmations, kyc, orders, tokens, track, vendor, webhooks, workflows,
+};
 
 /// One endpoint: method, path, operation id.
 pub type Endpoint = (&'static str, &'static str, &'static str);
@@ -91,6 +93,7 @@ routes! {
     "/api/v1/admin/companies/{id}/restore" => { post: accounts::admin.restore_company };
     "/api/v1/admin/people" => { get: accounts::admin.list_people, post: accounts::admin.invite_staff };
     "/api/v1/admin/people/{id}" => { patch: accounts::admin.change_person };
+    "/api/v1/audit" => { get: audit.list_audit };
     "/api/v1/tokens" => { get: tokens.list_tokens, post: tokens.generate_token };
     "/api/v1/tokens/{name}" => { delete: tokens.revoke_token };
     "/api/v1/webhook" => { post: webhooks.receive_webhook };

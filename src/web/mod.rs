@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod api;
 pub mod approvals;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod carriers;

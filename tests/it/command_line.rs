@@ -222,3 +222,32 @@ async fn admins_are_made_and_rescued_from_the_command_line() {
     assert!(complaint(&admin(&chosen)).contains("8 to 128 characters"));
     assert!(complaint(&admin(&["reset", "nobody@host.example"])).contains("Account not found"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_is_exported_and_tampering_with_it_is_named() {
+    let ground = Ground::lay().await;
+    let folder = ground.folder.path().to_str().expect("a path").to_owned();
+    let place = ["--data-dir", folder.as_str(), "--database-url", ground.database_url.as_str()];
+    let audit = |arguments: &[&str]| run(&[&["audit"], arguments, &place].concat(), &[]);
+    for name in ["one", "two", "three"] {
+        out(&run(&[&["token", "generate", name, "orders:read"], &place[..]].concat(), &[]));
+    }
+    let said = out(&audit(&["verify"]));
+    assert!(said.starts_with("3 rows in 1 chains, all as they were written.") && said.contains("{\"end\":"), "{said}");
+    let path = |name: &str| ground.folder.path().join(name).to_str().expect("a path").to_owned();
+    let (file, ends, tampered) = (path("trail"), path("ends"), path("tampered"));
+    std::fs::write(&ends, &said).expect("written");
+    out(&audit(&["export", "--to", &file]));
+    let text = std::fs::read_to_string(&file).expect("an export");
+    assert_eq!(out(&audit(&["export"])), text);
+    assert!(out(&audit(&["verify", &file, "--ends", &ends])).starts_with("3 rows"));
+    std::fs::write(&tampered, text.replacen("three", "thr3e", 1)).expect("written");
+    let output = audit(&["verify", &tampered]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(told.starts_with("row 3 of chain 0 (") && told.lines().count() == 1, "{told}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 faults in 3 rows"), "{output:?}");
+    out(&run(&[&["token", "revoke", "two"], &place[..]].concat(), &[]));
+    assert!(out(&audit(&["verify", "--ends", &ends])).starts_with("4 rows"), "it has grown, and begins as it did");
+    assert!(complaint(&audit(&["verify", "/nowhere/at/all"])).contains("/nowhere/at/all cannot be used"));
+}

@@ -186,6 +186,8 @@ async fn an_instance_killed_under_traffic_loses_nothing() {
     }
     let connections = traffic.settle().await;
     assert!(connections > ORDERS * WATCHERS_EACH, "killing an instance broke connections");
+    let said = deployment.command(&["audit", "verify"]);
+    assert!(said.contains("all as they were written"), "{said}");
 }
 
 #[tokio::test]

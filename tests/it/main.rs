@@ -9,6 +9,7 @@ mod account_attacks;
 mod accounts;
 mod app;
 mod approvals;
+mod audit;
 mod browser;
 mod bulk;
 mod bombs;

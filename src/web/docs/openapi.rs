@@ -49,6 +49,7 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Accounts", description = "People: signing up and in, profiles, colleagues"),
         (name = "Platform", description = "For those who run the platform"),
         (name = "Tokens", description = "API tokens and what they may do"),
+        (name = "Audit", description = "Who changed what, when, from what to what"),
         (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),
         (name = "Order reception", description = "Orders as a flat list, with their customers"),
         (name = "Webhooks received", description = "What merchants' systems send in: reception, secrets, inbox, status words"),

@@ -60,13 +60,18 @@ impl Deployment {
     /// A token made by the command line.
     pub fn token(&self, scopes: &str) -> String {
         let name = uuid::Uuid::now_v7().to_string();
-        let made = self.program().args(["token", "generate", &name, scopes]).args(&self.flags).output();
-        let made = made.expect("the program runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let said = String::from_utf8(made.stdout).expect("UTF-8");
+        let said = self.command(&["token", "generate", &name, scopes]);
         let token = said.lines().last().expect("the token on the last line");
         journal::secret(token);
         token.to_owned()
+    }
+
+    /// What a command of the operator says that succeeds.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let done = self.program().args(arguments).args(&self.flags).output().expect("the program runs");
+        let said = String::from_utf8(done.stdout).expect("UTF-8");
+        assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+        said
     }
 
     /// Kills an instance (`kill -9`): nothing is finished, nothing is said.

@@ -1,0 +1,7 @@
+-- Takes the rows of the audit trail out of their chains.
+DROP TABLE audit_chains;
+DROP INDEX audit_log_by_place;
+ALTER TABLE audit_log DROP COLUMN lane;
+ALTER TABLE audit_log DROP COLUMN n;
+ALTER TABLE audit_log DROP COLUMN previous;
+ALTER TABLE audit_log DROP COLUMN hash;
