@@ -141,7 +141,7 @@ async fn two_instances_that_write_at_once_keep_the_chains_whole() {
     assert_eq!(report.rows, u64::try_from(rows).expect("a count"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_trail_of_before_is_given_its_places_at_the_next_start() {
     let ground = Ground::lay().await;
     let app = ground.build(&[], Clock::System).await;
