@@ -255,11 +255,17 @@ fn announce(live: Live) -> Announce {
     })
 }
 
-async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dyn Bus>) -> Result<Parts> {
-    let keys = config.keys()?;
+/// The database with all its tables, and its audit trail in chains.
+async fn open_database(config: &Config) -> Result<Db> {
     let db = Db::open(config)?;
     db.migrate().await?;
     audit::seal_earlier(&db).await?;
+    Ok(db)
+}
+
+async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dyn Bus>) -> Result<Parts> {
+    let keys = config.keys()?;
+    let db = open_database(config).await?;
     let companies = Companies::new(db.clone(), clock.clone());
     companies.ensure("shop", &config.shop_name).await?;
     let tokens = Tokens::start(db.clone(), clock.clone());
