@@ -291,9 +291,17 @@ impl From<DieselError> for Error {
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, ref info) if is_passing(info.message()) => {
                 Self::unavailable("The database", error)
             }
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, ref info) if is_no_text(info.message()) => {
+                Self::invalid("bad_character", "A text may not hold the character NUL")
+            }
             other => Self::internal(other),
         }
     }
+}
+
+/// Whether PostgreSQL refused a text for what is in it: it keeps no NUL. Every text of ours is UTF-8 otherwise.
+fn is_no_text(message: &str) -> bool {
+    message.starts_with("invalid byte sequence for encoding")
 }
 
 /// Whether a message of either database tells of a moment, not of a mistake: a restart, a busy file, a full disk.
