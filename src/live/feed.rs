@@ -92,20 +92,12 @@ impl FeedSub {
     /// Claims the one reading of the log it may have under way.
     #[must_use]
     pub fn start_reading(&self) -> bool {
-        match &mut *self.catch.borrow_mut() {
-            Some(catch) if !catch.reading => {
-                catch.reading = true;
-                true
-            }
-            _ => false,
-        }
+        Catch::claim(self.catch.borrow_mut().as_mut())
     }
 
     /// Gives the claim back after a reading failed.
     pub fn stop_reading(&self) {
-        if let Some(catch) = &mut *self.catch.borrow_mut() {
-            catch.reading = false;
-        }
+        Catch::give_back(self.catch.borrow_mut().as_mut());
     }
 
     /// Whether its connection still takes messages.

@@ -42,20 +42,12 @@ impl Sub {
     /// Claims the one reading of the log this member may have under way; `false` when there is one, or it is live.
     #[must_use]
     pub fn start_reading(&self) -> bool {
-        match &mut *self.catch.borrow_mut() {
-            Some(catch) if !catch.reading => {
-                catch.reading = true;
-                true
-            }
-            _ => false,
-        }
+        Catch::claim(self.catch.borrow_mut().as_deref_mut())
     }
 
     /// Gives the claim back after a reading failed.
     pub fn stop_reading(&self) {
-        if let Some(catch) = &mut *self.catch.borrow_mut() {
-            catch.reading = false;
-        }
+        Catch::give_back(self.catch.borrow_mut().as_deref_mut());
     }
 
     /// Too slow: it will read the log when its connection has drained.

@@ -11,7 +11,7 @@ pub struct Catch<T> {
     pending: VecDeque<T>,
     lost: bool,
     /// Whether a reading of the log is under way for this reader.
-    pub reading: bool,
+    reading: bool,
 }
 
 impl<T> Default for Catch<T> {
@@ -28,6 +28,19 @@ impl<T> Catch<T> {
     #[must_use]
     pub fn in_reading() -> Self {
         Self { reading: true, ..Self::default() }
+    }
+
+    /// Claims the one reading of the log a reader may have under way; `false` when there is one, or the reader is live.
+    #[must_use]
+    pub fn claim(slot: Option<&mut Self>) -> bool {
+        slot.is_some_and(|catch| !std::mem::replace(&mut catch.reading, true))
+    }
+
+    /// Gives the claim back after a reading failed.
+    pub fn give_back(slot: Option<&mut Self>) {
+        if let Some(catch) = slot {
+            catch.reading = false;
+        }
     }
 
     /// Collects an event that came while the history is read.

@@ -177,15 +177,21 @@ impl ProblemView {
             }
             _ => (None, Vec::new()),
         };
+        Self { field: field.map(Cow::Borrowed), errors, ..Self::plain(status, code, detail(error)) }
+    }
+
+    /// The details of a trouble that is no [`Error`]: it is known to the edge alone.
+    #[must_use]
+    pub fn plain(status: StatusCode, code: &str, detail: String) -> Self {
         Self {
             kind: format!("/problems/{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
-            detail: detail(error),
+            detail,
             code: code.to_owned(),
-            field: field.map(Cow::Borrowed),
+            field: None,
             request_id: None,
-            errors,
+            errors: Vec::new(),
         }
     }
 

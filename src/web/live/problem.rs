@@ -4,17 +4,13 @@ use actix_http::ws::HandshakeError;
 use actix_web::HttpResponse;
 use actix_web::error::{InternalError, QueryPayloadError};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
-use serde_json::json;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 
 use crate::live::access::Denied;
 use crate::live::protocol::Problem;
+use crate::web::error::{PROBLEM_TYPE, ProblemView};
 
 fn answer(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
-    let body = json!({
-        "type": format!("/problems/{code}"), "title": status.canonical_reason().unwrap_or_default(),
-        "status": status.as_u16(), "detail": detail, "code": code,
-    });
     let mut response = HttpResponse::build(status);
     match status {
         StatusCode::SERVICE_UNAVAILABLE => drop(response.insert_header((RETRY_AFTER, "2"))),
@@ -23,10 +19,8 @@ fn answer(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
         StatusCode::UPGRADE_REQUIRED => drop(response.insert_header((SEC_WEBSOCKET_VERSION, "13"))),
         _ => {}
     }
-    response
-        .content_type("application/problem+json")
-        .insert_header(("Cache-Control", "no-store"))
-        .body(body.to_string())
+    let body = ProblemView::plain(status, code, detail.to_owned());
+    response.content_type(PROBLEM_TYPE).insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
 /// Why somebody may not watch.
