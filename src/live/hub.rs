@@ -34,6 +34,15 @@ struct Room {
     filling: bool,
 }
 
+impl Room {
+    /// The lowest position of the members that are given events. One that is closing never moves on: waiting for it would
+    /// read the log again and again.
+    fn lowest(&self) -> Option<i64> {
+        let given = self.members.iter().filter(|sub| sub.link.is_open() && !sub.is_catching_up());
+        given.map(|sub| sub.position.get()).min()
+    }
+}
+
 /// The rooms of one worker.
 pub struct Hub {
     slice: usize,
@@ -150,6 +159,10 @@ impl Hub {
     }
 
     fn offer(&self, member: &Rc<Sub>, packet: &Arc<Packet>, done: &mut Delivery, hole: &mut bool) {
+        // Who is leaving misses nothing here: it comes back with its position.
+        if !member.link.is_open() {
+            return;
+        }
         let (seq, position) = (packet.event.seq, member.position.get());
         if let Some(catch) = &mut *member.catch.borrow_mut() {
             catch.offer(Arc::clone(packet));
@@ -267,8 +280,7 @@ impl Hub {
     pub fn fill_from(&self, order: OrderId) -> Option<i64> {
         let mut rooms = self.rooms.borrow_mut();
         let room = rooms.get_mut(&order)?;
-        let low = room.members.iter().filter(|sub| !sub.is_catching_up()).map(|sub| sub.position.get()).min();
-        let from = low.filter(|low| *low < room.top);
+        let from = room.lowest().filter(|low| *low < room.top);
         room.filling = from.is_some();
         from
     }
@@ -297,7 +309,7 @@ impl Hub {
         for (order, position) in positions {
             let Some(room) = rooms.get_mut(order) else { continue };
             let mut lags = false;
-            for sub in room.members.iter().filter(|sub| sub.position.get() < *position) {
+            for sub in room.members.iter().filter(|sub| sub.link.is_open() && sub.position.get() < *position) {
                 match &mut *sub.catch.borrow_mut() {
                     Some(catch) => catch.doubt(),
                     None => lags = true,
