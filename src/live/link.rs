@@ -21,6 +21,9 @@ pub trait Sink {
 
     /// Something waits in the queue, or the state of the link changed: the connection's task must look.
     fn wake(&self);
+
+    /// The connection was given up. For ways out that hold bytes of their own, which would wait for a stalled reader.
+    fn cut(&self) {}
 }
 
 /// What became of a pushed message.
@@ -208,6 +211,7 @@ impl Link {
         self.state.set(State::Dead);
         self.queued.set(0);
         *self.queue.borrow_mut() = VecDeque::new();
+        self.sink.cut();
         self.sink.wake();
     }
 

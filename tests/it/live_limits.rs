@@ -1,11 +1,13 @@
 //! What live connections are refused, limited and ended for.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ordercast::base::{Actor, Clock};
 use ordercast::orders::{NewOrder, OrderRef};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::app::TestApp;
@@ -102,6 +104,81 @@ async fn a_reader_that_stays_too_slow_is_sent_away_and_finds_the_rest_in_the_log
     assert_eq!(answer["replayed"], last - read);
     let missed = usize::try_from(last - read).expect("a count");
     assert_eq!(again.seqs(missed).await, (read + 1..=last).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_stream_whose_reader_stalls_is_cut_gives_its_place_back_and_resumes_with_nothing_lost() {
+    let app = TestApp::with(&["--slow-reader=1", "--max-connections=2"], Clock::System).await;
+    let (order, pass) = app.order(NewOrder::default()).await;
+    let (mut brisk, _) = Watcher::subscribe(&app.url, "", &json!({"pass": pass})).await;
+    let mut stalled = stream_with_little_room(&app.url, &pass).await;
+    let stats = app.parts.live.stats();
+    while stats.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let (long, mut top) = ("word ".repeat(380), 1);
+    while stats.behind.load(Ordering::Relaxed) == 0 {
+        assert!(top < 20_000, "the stalled reader never fell behind");
+        app.note(&order, 10, &long).await;
+        assert_eq!(brisk.seqs(10).await, (top + 1..=top + 10).collect::<Vec<_>>(), "nobody else is held up");
+        top += 10;
+    }
+    let cut = async {
+        while stats.connections() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), cut).await.expect("cut, though it takes not one byte more");
+    let mut heard = Vec::new();
+    stalled.read_to_end(&mut heard).await.ok();
+    let read = streamed_seqs(&heard);
+    let last = *read.last().expect("an event");
+    assert_eq!(read, (1..=last).collect::<Vec<_>>());
+    assert!(last < top, "it was cut before all of it was written");
+    let again = app.http.get(format!("{}/live/sse?pass={pass}", app.url)).header("Last-Event-ID", last.to_string());
+    let answer = again.send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "its place is free");
+    let mut frames = Frames::of(answer);
+    let missed = frames.next().await.2["events"].as_array().expect("a list").clone();
+    let mut resumed: Vec<i64> = missed.iter().map(|event| event["seq"].as_i64().expect("a number")).collect();
+    while resumed.last() != Some(&top) {
+        resumed.push(frames.next().await.2["seq"].as_i64().expect("a number"));
+    }
+    assert_eq!(resumed, (last + 1..=top).collect::<Vec<_>>());
+}
+
+/// A stream asked for over a socket whose receiver holds little.
+async fn stream_with_little_room(url: &str, pass: &str) -> TcpStream {
+    let address = url.trim_start_matches("http://");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    let mut stream = socket.connect(address.parse().expect("an address")).await.expect("connected");
+    let head = format!("GET /live/sse?since=0&pass={pass} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("written");
+    stream
+}
+
+/// The `seq` of every event that came whole in a chunked answer, which may end anywhere.
+fn streamed_seqs(heard: &[u8]) -> Vec<i64> {
+    let text = std::str::from_utf8(heard).expect("only ASCII is sent here");
+    let (_, mut rest) = text.split_once("\r\n\r\n").expect("a head");
+    let mut body = String::new();
+    while let Some((size, more)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("a chunk's size");
+        let Some(chunk) = more.get(..size) else { break };
+        body.push_str(chunk);
+        rest = more.get(size + 2..).unwrap_or_default();
+    }
+    let whole = body.rfind("\n\n").map_or("", |end| &body[..end]);
+    let data = whole.lines().filter_map(|line| line.strip_prefix("data: "));
+    let frames = data.map(|data| serde_json::from_str::<Value>(data).expect("JSON"));
+    frames
+        .flat_map(|frame| match frame["events"].as_array() {
+            Some(events) => events.clone(),
+            None => vec![frame],
+        })
+        .map(|event| event["seq"].as_i64().expect("a number"))
+        .collect()
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use actix_web::web::Bytes;
 use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
 
+use super::transport::{TakeOver, limit_send_buffer};
 use crate::live::Worker;
 use crate::live::conn::Conn;
 use crate::live::frame::{self, Decoder, Heard, Violation};
@@ -29,11 +30,7 @@ impl Tcp {
     /// Wraps a stream; `send_buffer` is what the kernel may hold for a stalled reader, zero for its own choice.
     #[must_use]
     pub fn new(stream: TcpStream, send_buffer: usize) -> Rc<Self> {
-        if send_buffer > 0
-            && let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(send_buffer)
-        {
-            tracing::debug!(%error, "SO_SNDBUF was refused");
-        }
+        limit_send_buffer(&stream, send_buffer);
         Rc::new(Self { stream, waker: RefCell::new(None) })
     }
 }
@@ -55,6 +52,8 @@ impl Sink for Tcp {
 #[derive(Default)]
 pub struct Bell {
     waker: RefCell<Option<Waker>>,
+    /// The connection that is broken with the link: only while a stream goes out on it, for afterwards it is not ours.
+    under: RefCell<Option<TakeOver>>,
 }
 
 impl Bell {
@@ -71,6 +70,13 @@ impl Sink for Bell {
 
     fn wake(&self) {
         ring(&self.waker);
+    }
+
+    fn cut(&self) {
+        let under = self.under.borrow_mut().take();
+        if let Some(under) = under {
+            under.cut();
+        }
     }
 }
 
@@ -278,15 +284,32 @@ impl Future for Socket {
 
 /// The body of an SSE stream: what is queued, as it comes.
 pub struct StreamBody {
-    held: Held,
+    streamed: Option<Streamed>,
+    under: Option<TakeOver>,
+}
+
+/// A connection that is streamed, until the last of it is written.
+struct Streamed {
     bell: Rc<Bell>,
+    held: Held,
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        // In order or not, the stream is over; what else goes over the same connection must not be broken with it.
+        self.bell.under.take();
+    }
 }
 
 impl StreamBody {
-    /// The body for a connection behind this bell.
+    /// The body for a connection behind this bell; `under` is what its bytes go over, broken when it is cut.
     #[must_use]
-    pub fn new(held: Held, bell: Rc<Bell>) -> Self {
-        Self { held, bell }
+    pub fn new(held: Held, bell: Rc<Bell>, under: Option<TakeOver>) -> Self {
+        if let Some(under) = &under {
+            under.limit_send_buffer(held.worker.live().settings().send_buffer);
+        }
+        bell.under.replace(under.clone());
+        Self { streamed: Some(Streamed { bell, held }), under }
     }
 }
 
@@ -297,18 +320,27 @@ impl MessageBody for StreamBody {
         BodySize::Stream
     }
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.bell.listen(cx.waker());
-        let link = &self.held.conn.link;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = &mut *self;
+        let Some(Streamed { bell, held }) = &this.streamed else { return Poll::Ready(None) };
+        bell.listen(cx.waker());
+        let link = &held.conn.link;
         while let Some(bytes) = link.pull() {
             if link.is_drained() && link.is_open() {
-                self.held.worker.drained(&self.held.conn);
+                held.worker.drained(&held.conn);
             }
             // An empty chunk would end the chunked encoding.
             if !bytes.is_empty() {
                 return Poll::Ready(Some(Ok(bytes)));
             }
         }
-        if link.is_open() { Poll::Pending } else { Poll::Ready(None) }
+        if link.is_open() {
+            return Poll::Pending;
+        }
+        // It still counts as a connection until its end is written, so that a reader who stalls now is cut in time.
+        if let (Some(under), Some(streamed)) = (&this.under, this.streamed.take()) {
+            under.keep_until_flushed(Box::new(streamed));
+        }
+        Poll::Ready(None)
     }
 }

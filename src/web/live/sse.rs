@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::outlet::{Bell, Held, StreamBody};
+use super::transport::TakeOver;
 use super::{problem, ws};
 use crate::base::Secret;
 use crate::live::Worker;
@@ -46,5 +47,5 @@ pub async fn open_stream(request: HttpRequest, watch: Query<Watch>, worker: web:
         .insert_header((header::CACHE_CONTROL, "no-cache, no-transform"))
         .insert_header(("X-Accel-Buffering", "no"))
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .body(StreamBody::new(held, bell))
+        .body(StreamBody::new(held, bell, request.conn_data::<TakeOver>().cloned()))
 }

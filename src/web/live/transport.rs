@@ -5,7 +5,12 @@
 //! told that the connection has ended: it then frees everything. This rests on two behaviours of actix-http, both held
 //! by tests: it polls a response body only after its head is in the write buffer, and it flushes the transport only once
 //! its write buffer is empty. So the first flush after the body was first polled comes when the client has the whole head.
+//!
+//! The server asks a body for more only while its write buffer has room, and waits for a stalled reader without end. So
+//! the owner of a body that streams can also [break](TakeOver::cut) the connection below the server, and leave something
+//! [until all is written](TakeOver::keep_until_flushed).
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
@@ -26,6 +31,35 @@ struct Shared {
     armed: Cell<bool>,
     body: RefCell<Option<Waker>>,
     gone: Cell<bool>,
+    cut: Cell<bool>,
+    /// Whom a reader that reads again would wake.
+    writer: RefCell<Option<Waker>>,
+    /// Wanted of the socket with its next write; zero when it is as it should be.
+    send_buffer: Cell<usize>,
+    kept: RefCell<Option<Box<dyn Any>>>,
+}
+
+impl Shared {
+    /// Lets go of what was kept; outside of the borrow, for it may look back here.
+    fn release(&self) {
+        let kept = self.kept.borrow_mut().take();
+        drop(kept);
+    }
+
+    /// # Errors
+    /// `ConnectionAborted` once the connection was cut.
+    fn still_whole(&self) -> io::Result<()> {
+        if self.cut.get() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+}
+
+/// Tells the kernel how much it may hold for a reader that stalls; zero leaves the system's choice.
+pub(super) fn limit_send_buffer(stream: &TcpStream, bytes: usize) {
+    if bytes > 0
+        && let Err(error) = socket2::SockRef::from(stream).set_send_buffer_size(bytes)
+    {
+        tracing::debug!(%error, "SO_SNDBUF was refused");
+    }
 }
 
 /// A TCP stream served by actix-http until somebody takes it.
@@ -34,7 +68,7 @@ pub struct Transport {
     shared: Rc<Shared>,
 }
 
-/// The right to take the stream of the connection a request came on; found in the connection's data.
+/// The right to take the stream of the connection a request came on, or to break it; found in the connection's data.
 #[derive(Clone)]
 pub struct TakeOver(Rc<Shared>);
 
@@ -47,6 +81,10 @@ impl Transport {
             armed: Cell::new(false),
             body: RefCell::new(None),
             gone: Cell::new(false),
+            cut: Cell::new(false),
+            writer: RefCell::new(None),
+            send_buffer: Cell::new(0),
+            kept: RefCell::new(None),
         };
         Self { stream: Some(stream), shared: Rc::new(shared) }
     }
@@ -77,6 +115,7 @@ impl Drop for Transport {
         // The connection ended before it could be taken: whoever waits for it must not wait for ever.
         self.shared.heir.borrow_mut().take();
         self.shared.gone.set(true);
+        self.shared.release();
         if let Some(waker) = self.shared.body.borrow_mut().take() {
             waker.wake();
         }
@@ -94,13 +133,23 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.io() {
-            Some(stream) => stream.poll_write(cx, bytes),
-            None => Poll::Ready(Ok(bytes.len())),
+        self.shared.still_whole()?;
+        let wanted = self.shared.send_buffer.take();
+        let Some(mut stream) = self.io() else { return Poll::Ready(Ok(bytes.len())) };
+        limit_send_buffer(&stream, wanted);
+        let written = stream.as_mut().poll_write(cx, bytes);
+        if written.is_pending() {
+            let mut writer = self.shared.writer.borrow_mut();
+            if !writer.as_ref().is_some_and(|writer| writer.will_wake(cx.waker())) {
+                *writer = Some(cx.waker().clone());
+            }
         }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shared.still_whole()?;
+        self.shared.release();
         if self.hand_over() {
             // The server must look once more, to find the connection at its end.
             cx.waker().wake_by_ref();
@@ -132,6 +181,28 @@ impl TakeOver {
     pub fn body<P>(&self, request: P, heir: impl FnOnce(TcpStream) + 'static) -> Handover<P> {
         *self.0.heir.borrow_mut() = Some(Box::new(heir));
         Handover { take_over: self.clone(), request }
+    }
+
+    /// The kernel shall hold so many bytes for a stalled reader of this connection; zero leaves the system's choice.
+    pub fn limit_send_buffer(&self, bytes: usize) {
+        self.0.send_buffer.set(bytes);
+    }
+
+    /// Breaks the connection: whatever the server still has to write fails, and it lets go of everything.
+    pub fn cut(&self) {
+        self.0.cut.set(true);
+        let writer = self.0.writer.borrow_mut().take();
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
+    /// Keeps `what` until all that was written so far is with the kernel, or the connection is gone. For the owner of a
+    /// body that has ended, who must see whether the end arrives.
+    pub fn keep_until_flushed(&self, what: Box<dyn Any>) {
+        if !self.0.gone.get() {
+            *self.0.kept.borrow_mut() = Some(what);
+        }
     }
 }
 
