@@ -17,11 +17,12 @@ use super::worker::Worker;
 use crate::base::id::OrderId;
 use crate::orders::{Event, Snapshot};
 
-/// The body of a poll's answer, of the first frame of a stream and of `/api/v1/track`:
-/// `{"order":{snapshot},"seq":n,"events":[…]}`.
+/// The body of a poll's answer and of the first frame of a stream: `{"order":{snapshot},"seq":n,"events":[…]}`. `seq` is
+/// where to go on from: that of the last event told, which is behind the snapshot when not all of them were.
 #[must_use]
 pub fn snapshot_json(snapshot: &Snapshot, events: &[Event]) -> String {
-    let mut text = format!(r#"{{"order":{},"seq":{},"events":["#, snapshot.body, snapshot.seq);
+    let seq = events.last().map_or(snapshot.seq, |last| last.seq);
+    let mut text = format!(r#"{{"order":{},"seq":{seq},"events":["#, snapshot.body);
     for (n, event) in events.iter().enumerate() {
         let comma = if n == 0 { "" } else { "," };
         // Writing to a String cannot fail.
@@ -57,7 +58,7 @@ impl Worker {
     }
 
     /// Answers a long poll: at once when something happened after `since`, else with the next event, or with nothing
-    /// new after `wait`. `bell` is where the connection's sink keeps whom to wake.
+    /// new after `wait`. Of much that happened it tells the first page; the rest is asked for from there. `bell` is where the connection's sink keeps whom to wake.
     ///
     /// # Errors
     /// Why the order cannot be watched.

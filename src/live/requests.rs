@@ -211,7 +211,8 @@ impl Worker {
         }
         let complete = missed.len() < PAGE;
         missed.retain(|event| Some(event.id) != since);
-        conn.say(&protocol::subscribed_feed(id, since.map_or(position, |since| since.max(position)), missed.len()));
+        // Until what was missed has come, whoever resumes is where it was.
+        conn.say(&protocol::subscribed_feed(id, since.unwrap_or(position), missed.len()));
         if self.feed.history(&sub, &packets(missed), complete) == Next::Read {
             self.read_feed_on(sub);
         }

@@ -28,7 +28,7 @@ fn open_stream() {}
     params(("pass" = Option<String>, Query, description = "The tracking pass, when it is not in the Authorization header"),
         ("since" = Option<i64>, Query, minimum = 0, description = "The newest event known to the caller"),
         ("wait" = Option<u8>, Query, minimum = 0, maximum = 55, description = "Seconds to wait; 25 when left out")),
-    responses((status = 200, description = "The order now, and the events after `since`", body = TrackedView),
+    responses((status = 200, description = "The order now, and the events after `since`: of very many the first; go on from `seq`", body = TrackedView),
         (status = 400, response = crate::web::api::BadRequest), (status = 404, response = crate::web::api::NotFound),
         (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),
     security((), ("pass" = [])))]
