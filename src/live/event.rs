@@ -48,6 +48,12 @@ impl Packet {
         Self { event, origin, tally: Tally::default(), frames: Default::default() }
     }
 
+    /// Whether it was read from the log, and did not come as it happened.
+    #[must_use]
+    pub fn is_from_log(&self) -> bool {
+        self.origin.0.is_nil()
+    }
+
     /// The event in that form; empty for [`Wire::Nudge`].
     #[must_use]
     pub fn frame(&self, wire: Wire) -> Bytes {

@@ -24,6 +24,8 @@ use crate::orders::Event;
 
 /// Deliveries between two looks at everything else.
 pub const SLICE: usize = 256;
+/// Events that may wait for a large room. What comes beyond is left out, and read from the log when those are out.
+const WAITING: usize = 1024;
 
 #[derive(Default)]
 struct Room {
@@ -31,10 +33,41 @@ struct Room {
     top: i64,
     waiting: VecDeque<Arc<Packet>>,
     job: Option<Job>,
+    /// The log is read for a hole, or what was read is being handed out.
     filling: bool,
+    /// What was read for a hole is at the front of what waits, or in the job.
+    handing: bool,
+    /// Something may have been left out: look when everything is handed out.
+    doubt: bool,
 }
 
 impl Room {
+    fn is_busy(&self) -> bool {
+        self.job.is_some() || !self.waiting.is_empty()
+    }
+
+    /// A job is done; `true` when something was left out on the way and nothing to come will tell.
+    fn looks_back(&mut self) -> bool {
+        if self.handing && self.job.is_none() && self.waiting.front().is_none_or(|next| !next.is_from_log()) {
+            (self.handing, self.filling, self.doubt) = (false, false, true);
+        }
+        let looks = self.doubt && !self.is_busy();
+        self.doubt &= !looks;
+        looks && self.lags_behind(self.top)
+    }
+
+    /// Whether a live member was not given everything up to `seq`; whoever still catches up is told to read once more.
+    fn lags_behind(&self, seq: i64) -> bool {
+        let mut lags = false;
+        for sub in self.members.iter().filter(|sub| sub.link.is_open() && sub.position.get() < seq) {
+            match &mut *sub.catch.borrow_mut() {
+                Some(catch) => catch.doubt(),
+                None => lags = true,
+            }
+        }
+        lags
+    }
+
     /// The lowest position of the members that are given events. One that is closing never moves on: waiting for it would
     /// read the log again and again.
     fn lowest(&self) -> Option<i64> {
@@ -46,6 +79,7 @@ impl Room {
 /// The rooms of one worker.
 pub struct Hub {
     slice: usize,
+    most_waiting: usize,
     rooms: RefCell<HashMap<OrderId, Room>>,
     turns: RefCell<VecDeque<OrderId>>,
     holes: RefCell<Vec<OrderId>>,
@@ -54,16 +88,17 @@ pub struct Hub {
 
 impl Default for Hub {
     fn default() -> Self {
-        Self::with_slice(SLICE)
+        Self::with_limits(SLICE, WAITING)
     }
 }
 
 impl Hub {
-    /// Rooms whose members are served `slice` at a time.
+    /// Rooms whose members are served `slice` at a time, and for which so many events may wait.
     #[must_use]
-    pub fn with_slice(slice: usize) -> Self {
+    pub fn with_limits(slice: usize, most_waiting: usize) -> Self {
         Self {
             slice,
+            most_waiting,
             rooms: RefCell::default(),
             turns: RefCell::default(),
             holes: RefCell::default(),
@@ -114,14 +149,16 @@ impl Hub {
         let mut rooms = self.rooms.borrow_mut();
         let Some(room) = rooms.get_mut(&packet.event.order) else { return Some(Delivery::default()) };
         room.top = room.top.max(packet.event.seq);
-        if room.members.len() > self.slice || room.job.is_some() || !room.waiting.is_empty() {
-            room.waiting.push_back(Arc::clone(packet));
-            if room.job.is_none() && room.waiting.len() == 1 {
-                self.turns.borrow_mut().push_back(packet.event.order);
+        let mut done = Delivery { watchers: clamp(room.members.len()), ..Delivery::default() };
+        if room.members.len() > self.slice || room.is_busy() {
+            if room.waiting.len() >= self.most_waiting {
+                room.doubt = true;
+                return Some(done);
             }
+            self.take_turn(packet.event.order, room);
+            room.waiting.push_back(Arc::clone(packet));
             return None;
         }
-        let mut done = Delivery { watchers: clamp(room.members.len()), ..Delivery::default() };
         let mut hole = false;
         for member in &room.members {
             self.offer(member, packet, &mut done, &mut hole);
@@ -151,11 +188,19 @@ impl Hub {
         } else {
             room.job = Some(job);
         }
-        if room.job.is_some() || !room.waiting.is_empty() {
+        if room.is_busy() {
             self.turns.borrow_mut().push_back(order);
         }
+        let hole = room.looks_back() || hole;
         self.note_hole(order, room, hole);
         !self.turns.borrow().is_empty()
+    }
+
+    /// A room that is about to become busy gets its turn.
+    fn take_turn(&self, order: OrderId, room: &Room) {
+        if !room.is_busy() {
+            self.turns.borrow_mut().push_back(order);
+        }
     }
 
     fn offer(&self, member: &Rc<Sub>, packet: &Arc<Packet>, done: &mut Delivery, hole: &mut bool) {
@@ -275,47 +320,47 @@ impl Hub {
         self.behind.take()
     }
 
-    /// The lowest position of the room's live members if something after it is known to exist; `None` ends the filling.
+    /// The lowest position of the room's live members if something after it is known to exist; `None` ends the reading.
     #[must_use]
     pub fn fill_from(&self, order: OrderId) -> Option<i64> {
         let mut rooms = self.rooms.borrow_mut();
-        let room = rooms.get_mut(&order)?;
+        let room = rooms.get_mut(&order).filter(|room| !room.handing)?;
         let from = room.lowest().filter(|low| *low < room.top);
         room.filling = from.is_some();
         from
     }
 
-    /// Gives the room's live members what they miss of these events, read from the log.
+    /// Gives the room's live members what they miss of these events, read from the log: now where that is little, else as
+    /// the next job, which [`Hub::work`] hands out. The answer is what was given now.
     pub fn fill(&self, order: OrderId, events: &[Arc<Packet>]) -> Delivery {
         let mut sum = Delivery::default();
         let mut rooms = self.rooms.borrow_mut();
         let Some(room) = rooms.get_mut(&order) else { return sum };
+        // Nothing above what the log holds can be waited for.
+        if events.is_empty() {
+            room.top = 0;
+        } else if room.is_busy() || room.members.len() * events.len() > self.slice {
+            self.take_turn(order, room);
+            // In front, for what waits continues it.
+            events.iter().rev().for_each(|packet| room.waiting.push_front(Arc::clone(packet)));
+            room.handing = true;
+            return sum;
+        }
         let mut ignored = false;
         for packet in events {
             for member in &room.members {
                 self.offer(member, packet, &mut sum, &mut ignored);
             }
         }
-        // Nothing above what the log holds can be waited for.
-        if events.is_empty() {
-            room.top = 0;
-        }
         sum
     }
 
-    /// Compares rooms with the log's positions; rooms that lag become holes.
+    /// Compares rooms with the log's positions; rooms that lag become holes. One that is still handing out lags rightly.
     pub fn compare(&self, positions: &[(OrderId, i64)]) {
         let mut rooms = self.rooms.borrow_mut();
         for (order, position) in positions {
-            let Some(room) = rooms.get_mut(order) else { continue };
-            let mut lags = false;
-            for sub in room.members.iter().filter(|sub| sub.link.is_open() && sub.position.get() < *position) {
-                match &mut *sub.catch.borrow_mut() {
-                    Some(catch) => catch.doubt(),
-                    None => lags = true,
-                }
-            }
-            if lags {
+            let Some(room) = rooms.get_mut(order).filter(|room| !room.is_busy()) else { continue };
+            if room.lags_behind(*position) {
                 room.top = room.top.max(*position);
                 self.note_hole(*order, room, true);
             }
@@ -339,4 +384,88 @@ impl Hub {
 #[must_use]
 pub fn packets(events: Vec<Event>) -> Vec<Arc<Packet>> {
     events.into_iter().map(|event| Arc::new(Packet::new(event))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::link::Bounds;
+    use super::super::link::tests::Pipe;
+    use super::*;
+    use crate::base::id::{CompanyId, EventId, InstanceId};
+
+    fn event(order: OrderId, seq: i64) -> Event {
+        Event { order, company: CompanyId::new(), id: EventId::new(), seq, number: String::new(), body: "{}".into() }
+    }
+
+    fn live(order: OrderId, seq: i64) -> Arc<Packet> {
+        Arc::new(Packet::from(event(order, seq), InstanceId::new()))
+    }
+
+    fn log(order: OrderId, seqs: std::ops::RangeInclusive<i64>) -> Vec<Arc<Packet>> {
+        packets(seqs.map(|seq| event(order, seq)).collect())
+    }
+
+    fn member(hub: &Hub, order: OrderId, wire: Wire, position: i64) -> Rc<Sub> {
+        let pipe = Rc::new(Pipe { room: Cell::new(100_000), ..Pipe::default() });
+        let sub = hub.join(order, Rc::new(Link::new(pipe, Bounds { frames: 16, bytes: 1 << 20 })), wire, position);
+        if wire != Wire::Nudge {
+            assert_eq!(hub.history(&sub, Vec::new(), true, None), Next::Live);
+        }
+        sub
+    }
+
+    fn positions(members: &[Rc<Sub>]) -> Vec<i64> {
+        members.iter().map(|sub| sub.position()).collect()
+    }
+
+    fn crowd(hub: &Hub, order: OrderId) -> Vec<Rc<Sub>> {
+        (0..3).map(|_| member(hub, order, Wire::Stream, 0)).collect()
+    }
+
+    #[test]
+    fn a_room_that_is_still_handing_out_does_not_lag() {
+        let (hub, order) = (Hub::with_limits(1, 9), OrderId::new());
+        let members = crowd(&hub, order);
+        assert_eq!(hub.publish(&live(order, 1)), None);
+        for _ in 0..3 {
+            hub.compare(&[(order, 1)]);
+            assert!(hub.take_holes().is_empty(), "{:?}", positions(&members));
+            hub.work(|_, _| {});
+        }
+        assert_eq!(positions(&members), [1, 1, 1]);
+        hub.compare(&[(order, 2)]);
+        assert_eq!(hub.take_holes(), [order], "and afterwards it is compared");
+    }
+
+    #[test]
+    fn what_a_large_room_missed_is_handed_out_in_slices_and_read_on_from_there() {
+        let (hub, order) = (Hub::with_limits(1, 9), OrderId::new());
+        let members = crowd(&hub, order);
+        hub.compare(&[(order, 4)]);
+        assert_eq!((hub.take_holes(), hub.fill_from(order)), (vec![order], Some(0)));
+        assert_eq!(hub.fill(order, &log(order, 1..=2)).delivered, 0);
+        assert_eq!(hub.fill_from(order), None, "not read again before it is handed out");
+        hub.work(|_, _| {});
+        assert_eq!(positions(&members), [0, 0, 2]);
+        while hub.work(|_, _| {}) {}
+        assert_eq!(positions(&members), [2, 2, 2]);
+        assert_eq!((hub.take_holes(), hub.fill_from(order)), (vec![order], Some(2)), "there is more");
+        hub.fill(order, &log(order, 3..=4));
+        while hub.work(|_, _| {}) {}
+        assert_eq!((positions(&members), hub.take_holes()), (vec![4, 4, 4], vec![]));
+    }
+
+    #[test]
+    fn what_does_not_fit_before_a_large_room_is_read_from_the_log() {
+        let (hub, order) = (Hub::with_limits(1, 2), OrderId::new());
+        let members = crowd(&hub, order);
+        let told: Vec<bool> = (1..=4).map(|seq| hub.publish(&live(order, seq)).is_some()).collect();
+        assert_eq!(told, [false, false, true, true], "what is left out is delivered to nobody, and said so at once");
+        while hub.work(|_, _| {}) {}
+        assert_eq!((positions(&members), hub.take_holes()), (vec![2, 2, 2], vec![order]));
+        assert_eq!(hub.fill_from(order), Some(2));
+        hub.fill(order, &log(order, 3..=4));
+        while hub.work(|_, _| {}) {}
+        assert_eq!((positions(&members), hub.take_holes()), (vec![4, 4, 4], vec![]));
+    }
 }

@@ -18,7 +18,7 @@ use super::hub::{Hub, packets};
 use super::link::tests::Pipe;
 use super::link::{Bounds, Link};
 use super::member::{Next, Sub};
-use crate::base::id::{CompanyId, EventId, OrderId};
+use crate::base::id::{CompanyId, EventId, InstanceId, OrderId};
 use crate::orders::Event;
 
 const ORDERS: usize = 2;
@@ -103,18 +103,20 @@ struct World {
     page: usize,
     frames: u32,
     slice: usize,
+    waiting: usize,
     lossy: bool,
 }
 
 impl World {
-    fn new(page: usize, frames: u32, slice: usize, lossy: bool) -> Self {
+    fn new(page: usize, frames: u32, (slice, waiting): (usize, usize), lossy: bool) -> Self {
         let client = |n: usize| Client { order: n % ORDERS, seen: 0, line: None };
         Self {
             orders: [(); ORDERS].map(|()| OrderId::new()),
             logs: Default::default(),
             bus: Vec::new(),
-            hub: Hub::with_slice(slice),
+            hub: Hub::with_limits(slice, waiting),
             slice,
+            waiting,
             lossy,
             clients: (0..CLIENTS).map(client).collect(),
             holes: Vec::new(),
@@ -159,7 +161,7 @@ impl World {
             Act::Compare => {}
             Act::Restart => {
                 (0..CLIENTS).for_each(|client| self.disconnect(client));
-                self.hub = Hub::with_slice(self.slice);
+                self.hub = Hub::with_limits(self.slice, self.waiting);
                 self.holes.clear();
             }
         }
@@ -178,7 +180,7 @@ impl World {
             body: "{}".into(),
         };
         self.logs[order].push(event.clone());
-        self.bus.push(Arc::new(Packet::new(event)));
+        self.bus.push(Arc::new(Packet::from(event, InstanceId::new())));
     }
 
     /// Joins first, then reads.
@@ -310,7 +312,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        for _ in 0..500 {
+        for _ in 0..2000 {
             if self.is_settled() {
                 return;
             }
@@ -336,10 +338,10 @@ proptest! {
         script in prop::collection::vec(acts(), 1..60),
         page in 1_usize..6,
         frames in 1_u32..5,
-        slice in 1_usize..4,
+        limits in (1_usize..4, 1_usize..4),
         lossy in any::<bool>(),
     ) {
-        let mut world = World::new(page, frames, slice, lossy);
+        let mut world = World::new(page, frames, limits, lossy);
         for act in script {
             world.act(act);
         }

@@ -102,14 +102,28 @@ impl Worker {
         let mut patience = Patience::new();
         while let Some(from) = self.hub.fill_from(order) {
             match self.live.timeline().events_since(order, from, PAGE).await {
-                Ok(events) => self.note(self.hub.fill(order, &packets(events))),
+                Ok(events) => {
+                    self.note(self.hub.fill(order, &packets(events)));
+                    self.bell.notify_one();
+                }
                 Err(error) => patience.wait(&error).await,
             }
         }
     }
 
-    /// Compares every room with the log.
+    /// Compares every room with the log. Whoever asks while that is going on gets another round after it.
     pub(super) async fn compare(self: Rc<Self>) {
+        self.doubts.set(true);
+        if self.comparing.replace(true) {
+            return;
+        }
+        while self.doubts.take() {
+            self.compare_all().await;
+        }
+        self.comparing.set(false);
+    }
+
+    async fn compare_all(self: &Rc<Self>) {
         for chunk in self.hub.orders().chunks(CHUNK) {
             match self.compare_some(chunk.to_vec()).await {
                 Ok(()) => self.fill_holes(),

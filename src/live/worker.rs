@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::access::{Caller, Credential};
@@ -91,6 +91,12 @@ pub struct Worker {
     free: RefCell<Vec<usize>>,
     started: Instant,
     draining: Cell<bool>,
+    /// A comparison with the log is going on.
+    pub(super) comparing: Cell<bool>,
+    /// One more is wanted.
+    pub(super) doubts: Cell<bool>,
+    /// Rung when a room was given something to hand out that did not come through the mailbox.
+    pub(super) bell: Notify,
     /// One buffer for all of the worker's sockets: what is read is dealt with before the next read.
     pub read_buffer: RefCell<Vec<u8>>,
 }
@@ -120,6 +126,9 @@ impl Worker {
             free: RefCell::default(),
             started: Instant::now(),
             draining: Cell::new(false),
+            comparing: Cell::new(false),
+            doubts: Cell::new(false),
+            bell: Notify::new(),
             read_buffer: RefCell::new(vec![0; 64 * 1024]),
         });
         tokio::task::spawn_local(Rc::clone(&worker).serve(pushes));
@@ -213,7 +222,10 @@ impl Worker {
         loop {
             if pushes.is_empty() {
                 if !busy {
-                    mailbox.filled().await;
+                    tokio::select! {
+                        () = mailbox.filled() => {}
+                        () = self.bell.notified() => {}
+                    }
                 }
                 if pushes.capacity() > KEPT {
                     pushes = VecDeque::new();
