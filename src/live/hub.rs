@@ -468,4 +468,16 @@ mod tests {
         while hub.work(|_, _| {}) {}
         assert_eq!((positions(&members), hub.take_holes()), (vec![4, 4, 4], vec![]));
     }
+
+    #[test]
+    fn what_came_before_a_poll_knew_its_position_is_not_forgotten() {
+        let (hub, order) = (Hub::default(), OrderId::new());
+        let poll = member(&hub, order, Wire::Nudge, 1);
+        assert_eq!(hub.publish(&live(order, 2)).unwrap().delivered, 1);
+        poll.skip_to(1);
+        assert_eq!(poll.position(), 2);
+        let stream = member(&hub, order, Wire::Stream, 9);
+        stream.skip_to(1);
+        assert_eq!(stream.position(), 1, "a stream is given nothing before its position is known");
+    }
 }

@@ -28,9 +28,11 @@ impl Sub {
         self.position.get()
     }
 
-    /// Moves on to `seq` without sending: the connection got everything up to it in another form.
+    /// Moves on to `seq` without sending: the connection got everything up to it in another form. One that is only woken
+    /// was so from the moment it joined, and never goes back behind what woke it.
     pub fn skip_to(&self, seq: i64) {
-        self.position.set(seq);
+        let least = if self.wire == Wire::Nudge { self.position.get() } else { seq };
+        self.position.set(seq.max(least));
     }
 
     /// Whether it reads the log, or must, before it is live.
