@@ -54,6 +54,7 @@ mod still_app;
 mod two_instances;
 mod vendor;
 mod vendor_fulfilment;
+mod vendor_pages;
 mod wallet;
 mod webhooks;
 mod workflows;

@@ -12,21 +12,21 @@ use crate::app::people::{PASSWORD, code, merchant};
 use crate::app::post_office::PostOffice;
 
 /// A script condition: the first heading says this.
-fn headline(text: &str) -> String {
+pub fn headline(text: &str) -> String {
     format!("document.querySelector('h1').innerText === {text:?}")
 }
 
-async fn fill(browser: &Browser, name: &str, value: &str) {
+pub async fn fill(browser: &Browser, name: &str, value: &str) {
     let field = browser.driver.find(By::Name(name)).await.expect("the field");
     field.send_keys(value).await.expect("typing");
 }
 
-async fn press(browser: &Browser, selector: &str) {
+pub async fn press(browser: &Browser, selector: &str) {
     browser.driver.find(By::Css(selector)).await.expect("the button").click().await.expect("a click");
 }
 
 /// The page keeps to the rules of accessibility and to the window's width, in both schemes and on small screens.
-async fn look_at(browser: &Browser, name: &str) {
+pub async fn look_at(browser: &Browser, name: &str) {
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")] {
         browser.look(width, scheme).await;
         browser.shot(&format!("{name}-{width}-{scheme}")).await;
@@ -54,7 +54,7 @@ async fn look_at_menu(browser: &Browser) {
     browser.look(1280, "light").await;
 }
 
-async fn log_in(browser: &Browser, app: &TestApp, email: &str) {
+pub async fn log_in(browser: &Browser, app: &TestApp, email: &str) {
     browser.driver.goto(format!("{}/login", app.url)).await.expect("the page opens");
     fill(browser, "email", email).await;
     fill(browser, "password", PASSWORD).await;

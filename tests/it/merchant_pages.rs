@@ -9,31 +9,31 @@ use crate::app::people::{PASSWORD, code};
 use crate::app::post_office::PostOffice;
 
 /// A browser of one person: keeps the cookies it was sent, follows no redirect, says where its forms come from.
-struct Reader<'a> {
+pub struct Reader<'a> {
     app: &'a TestApp,
     http: Client,
     cookies: Vec<String>,
 }
 
 /// A page.
-struct Page {
-    status: u16,
-    location: String,
-    text: String,
+pub struct Page {
+    pub status: u16,
+    pub location: String,
+    pub text: String,
 }
 
 impl<'a> Reader<'a> {
-    fn new(app: &'a TestApp) -> Self {
+    pub fn new(app: &'a TestApp) -> Self {
         let http = Client::builder().redirect(Policy::none()).build().expect("a client");
         Self { app, http, cookies: vec![] }
     }
 
-    async fn get(&mut self, path: &str) -> Page {
+    pub async fn get(&mut self, path: &str) -> Page {
         let request = self.http.get(format!("{}{path}", self.app.url));
         self.send(request).await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.http.post(format!("{}{path}", self.app.url)).body(body);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    async fn log_in(&mut self, email: &str, next: &str) -> Page {
+    pub async fn log_in(&mut self, email: &str, next: &str) -> Page {
         self.post("/login", &[("email", email), ("password", PASSWORD), ("next", next)]).await
     }
 }

@@ -36,7 +36,8 @@ impl Sort {
     fn script(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::Live => ("js/track.js", &LIVE),
-            Self::Still | Self::Console => ("js/page.js", &STILL),
+            Self::Still => ("js/page.js", &STILL[1..]),
+            Self::Console => ("js/console.js", &STILL),
         }
     }
 }
@@ -104,8 +105,8 @@ const LIVE: [&str; 10] = [
     "js/posted.js",
     "js/look.js",
 ];
-/// What `js/page.js` imports.
-const STILL: [&str; 2] = ["js/dom.js", "js/look.js"];
+/// `js/page.js`, which `js/console.js` imports, and what it imports itself.
+const STILL: [&str; 3] = ["js/page.js", "js/dom.js", "js/look.js"];
 
 fn initial(name: &str) -> String {
     name.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "O".to_owned(), |c| c.to_uppercase().collect())

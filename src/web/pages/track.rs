@@ -122,7 +122,7 @@ fn hero_card(frame: &Frame, order: &OrderView, hero: &Hero) -> Markup {
     }
 }
 
-fn progress(frame: &Frame, steps: Option<&[Step; 5]>) -> Markup {
+pub(super) fn progress(frame: &Frame, steps: Option<&[Step; 5]>) -> Markup {
     html! {
         ol #steps.steps aria-label=(frame.t("page.progress")) hidden[steps.is_none()] {
             @for i in 0..5 {
@@ -240,7 +240,7 @@ fn delivery_card(frame: &Frame, reader: &Reader, order: &OrderView) -> Markup {
 }
 
 /// Only addresses of the web become links: a `javascript:` one could come with an order.
-fn is_web(url: &str) -> bool {
+pub(super) fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 

@@ -16,6 +16,7 @@ use crate::web::pages::shell::{Head, Sort, document, reply_private, theme_switch
 /// A page of the menu.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
+    Orders,
     Start,
     Papers,
     Review,
@@ -25,6 +26,7 @@ impl Place {
     /// Its address, the key of its name, its symbol.
     fn facts(self) -> (&'static str, &'static str, &'static str) {
         match self {
+            Self::Orders => ("/vendor/orders", "vendor.orders", "list"),
             Self::Start => ("/start", "account.start", "hook"),
             Self::Papers => ("/kyc", "account.papers", "store"),
             Self::Review => ("/admin/kyc", "review.title", "shield"),
@@ -35,7 +37,7 @@ impl Place {
 /// A part of the menu: the key of its heading, and its pages.
 type Group = (Option<&'static str>, &'static [Place]);
 
-const OF_MERCHANTS: [Group; 1] = [(Some("console.set_up"), &[Place::Start, Place::Papers])];
+const OF_MERCHANTS: [Group; 2] = [(None, &[Place::Orders]), (Some("console.set_up"), &[Place::Start, Place::Papers])];
 const OF_STAFF: [Group; 1] = [(Some("console.merchants"), &[Place::Review])];
 
 /// The top of a page: its heading with what stands around it.
@@ -109,7 +111,7 @@ impl Visit {
                     }
                 }
                 h2 { (frame.t("home.developers")) }
-                a.l href="/api/v1/docs/redoc/" { (frame.icon("list")) (frame.t("home.docs_api")) }
+                a.l href="/api/v1/docs/redoc/" { (frame.icon("receipt")) (frame.t("home.docs_api")) }
                 a.l href="/api/v1/docs/swagger/" { (frame.icon("link")) (frame.t("home.docs_try")) }
                 @if let Some(login) = self.login() { (me(frame, login)) }
             }

@@ -7,6 +7,7 @@
 mod console;
 mod kyc;
 mod login;
+mod orders;
 mod reset;
 mod review;
 mod signup;
@@ -37,6 +38,7 @@ use crate::web::methods::endpoint;
 /// The routes of these pages.
 pub fn routes(routes: &mut ServiceConfig) {
     routes
+        .configure(orders::routes)
         .service(endpoint!(["/signup", "/signup/"] => get: signup::get_signup, post: signup::sign_up))
         .service(endpoint!(["/signup/verify", "/signup/verify/"] => get: signup::get_verify, post: signup::verify))
         .service(endpoint!("/signup/resend" => get: signup::get_verify, post: signup::resend))

@@ -131,7 +131,7 @@ fn name(source: Source) -> &'static str {
 }
 
 /// A value to be copied; the button appears where there is a script to work it.
-fn copyable(frame: &Frame, id: &str, label: &str, value: &str) -> Markup {
+pub(super) fn copyable(frame: &Frame, id: &str, label: &str, value: &str) -> Markup {
     // A long value may break after a slash or between the halves of a secret, not within a word of an address.
     html! {
         div.copy {

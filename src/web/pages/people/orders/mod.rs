@@ -1,0 +1,251 @@
+//! `/vendor/orders`: a company's own orders, and the one step that comes next for each.
+
+mod order;
+mod step;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, ServiceConfig};
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::console::{Bar, Place};
+use super::{Answered, Visit, moment, notice};
+use crate::accounts::Login;
+use crate::base::page::{Cursor, Page};
+use crate::base::{Error, Result};
+use crate::orders::status::{Rules, allowed};
+use crate::orders::{Filter, Order, OrderRef, Status, Timeline};
+use crate::web::auth::query_value;
+use crate::web::methods::endpoint;
+use crate::web::pages::{Frame, looks, words};
+
+/// Rows of a page.
+const ROWS: usize = 50;
+
+/// The views of the list: their code in the address, the key of their name, the statuses they show.
+const VIEWS: [(&str, &str, &[Status]); 6] = [
+    ("", "vendor.all", &[]),
+    (
+        "open",
+        "vendor.open",
+        &[Status::Incomplete, Status::Pending, Status::Paid, Status::Confirmed, Status::Processing, Status::Packed],
+    ),
+    ("transit", "vendor.transit", &[Status::Shipped, Status::OutForDelivery]),
+    ("attention", "vendor.attention", &[Status::DeliveryFailed]),
+    ("delivered", "status.delivered", &[Status::Delivered]),
+    ("cancelled", "status.cancelled", &[Status::Cancelled, Status::Returned]),
+];
+
+/// The routes of these pages.
+pub(super) fn routes(routes: &mut ServiceConfig) {
+    routes
+        .service(endpoint!(["/vendor/orders", "/vendor/orders/"] => get: get_orders))
+        .service(endpoint!(["/vendor/orders/{id}", "/vendor/orders/{id}/"] => get: order::get_order))
+        .service(endpoint!("/vendor/orders/{id}/step" => get: order::get_order, post: step::take_step))
+        .service(endpoint!("/vendor/orders/{id}/link" => get: order::get_order, post: order::make_link));
+}
+
+/// What the address of the list asks for.
+struct Asked {
+    view: String,
+    search: String,
+    after: Option<Cursor>,
+}
+
+impl Asked {
+    fn of(visit: &Visit) -> Self {
+        let asked = |name| query_value(visit.request.query_string(), name).map(|value| value.expose().to_owned());
+        Self {
+            view: asked("view").unwrap_or_default(),
+            search: asked("q").unwrap_or_default().trim().chars().take(200).collect(),
+            after: asked("after").and_then(|text| Cursor::decode(&text).ok()),
+        }
+    }
+
+    fn filter(&self) -> Filter {
+        let statuses = VIEWS.iter().find(|(code, ..)| *code == self.view).map_or(&[][..], |(_, _, statuses)| statuses);
+        let search = Some(self.search.clone()).filter(|text| !text.is_empty());
+        Filter { statuses: statuses.to_vec(), search, ..Filter::default() }
+    }
+
+    /// The address of this page of the list.
+    fn address(&self) -> String {
+        list_at(&self.view, &self.search, self.after.as_ref())
+    }
+}
+
+/// The address of a page of the list.
+fn list_at(view: &str, search: &str, after: Option<&Cursor>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in [("view", view), ("q", search)] {
+        if !value.is_empty() {
+            query.append_pair(name, value);
+        }
+    }
+    if let Some(after) = after {
+        query.append_pair("after", &after.encode());
+    }
+    let query = query.finish();
+    if query.is_empty() { "/vendor/orders".into() } else { format!("/vendor/orders?{query}") }
+}
+
+/// `GET /vendor/orders`
+async fn get_orders(visit: Visit, timeline: Data<Timeline>) -> Answered {
+    let (login, _) = visit.of_merchant()?;
+    let asked = Asked::of(&visit);
+    let found = timeline.list(&login.person.actor(), asked.filter(), asked.after, ROWS).await;
+    Ok(match found {
+        Ok(page) => list(&visit, &timeline, login, &asked, &page).await,
+        Err(error) => visit.refuse(error),
+    })
+}
+
+async fn list(visit: &Visit, timeline: &Timeline, login: &Login, asked: &Asked, page: &Page<Order>) -> HttpResponse {
+    let frame = visit.frame();
+    let said = done(visit, timeline, login).await;
+    let is_unfiltered = asked.view.is_empty() && asked.search.is_empty();
+    let body = html! {
+        @if let Some(said) = said { (said) }
+        section.card.list aria-labelledby="h" {
+            (views(&frame, asked))
+            (search(&frame, asked))
+            @if !page.data.is_empty() { (rows(&frame, page, asked)) }
+            @else if is_unfiltered && asked.after.is_none() { (none_yet(&frame)) }
+            @else {
+                div.empty.tone-neutral {
+                    span.tile { (frame.icon("search")) }
+                    h2 { (frame.t("vendor.no_match")) }
+                    p.acts { a.btn href="/vendor/orders" { (frame.t("vendor.clear")) } }
+                }
+            }
+            @if let Some(next) = &page.next {
+                p.pager { a.btn.sm href=(list_at(&asked.view, &asked.search, Some(next))) { (frame.t("review.more")) } }
+            }
+        }
+        (step::carriers())
+    };
+    visit.console(StatusCode::OK, Place::Orders, &Bar::of(frame.t("vendor.orders")), &body).await
+}
+
+fn none_yet(frame: &Frame) -> Markup {
+    html! {
+        div.empty.tone-info {
+            span.tile { (frame.icon("box")) }
+            h2 { (frame.t("vendor.empty")) }
+            p { (frame.t("vendor.empty_text")) }
+            p.acts { a.btn.primary href="/start" { (frame.t("vendor.empty_act")) } }
+        }
+    }
+}
+
+fn views(frame: &Frame, asked: &Asked) -> Markup {
+    html! {
+        nav.tabs aria-label=(frame.t("vendor.views")) {
+            @for (code, name, _) in VIEWS {
+                a href=(list_at(code, &asked.search, None)) aria-current=[(code == asked.view).then_some("page")] { (frame.t(name)) }
+            }
+        }
+    }
+}
+
+fn search(frame: &Frame, asked: &Asked) -> Markup {
+    html! {
+        form.tools role="search" method="get" action="/vendor/orders" {
+            @if !asked.view.is_empty() { input type="hidden" name="view" value=(asked.view); }
+            label.find {
+                (frame.icon("search"))
+                span.vh { (frame.t("vendor.search")) }
+                input type="search" name="q" value=(asked.search) placeholder=(frame.t("vendor.search")) maxlength="200" dir="auto";
+            }
+            button.btn type="submit" { (frame.t("vendor.search_go")) }
+            @if !asked.search.is_empty() { a.btn.ghost href=(list_at(&asked.view, "", None)) { (frame.t("vendor.clear")) } }
+        }
+    }
+}
+
+fn rows(frame: &Frame, page: &Page<Order>, asked: &Asked) -> Markup {
+    let back = asked.address();
+    html! {
+        table.rows {
+            thead { tr {
+                th scope="col" { (frame.t("page.order")) }
+                th scope="col" { (frame.t("vendor.status")) }
+                th scope="col" { (frame.t("page.carrier")) }
+                th.r scope="col" { (frame.t("page.total")) }
+                th scope="col" { (frame.t("vendor.updated")) }
+                th scope="col" { (frame.t("vendor.next")) }
+            } }
+            tbody { @for order in &page.data { (row(frame, order, &back)) } }
+        }
+    }
+}
+
+fn row(frame: &Frame, order: &Order, back: &str) -> Markup {
+    html! {
+        tr data-order=(order.id) {
+            th.c-ord scope="row" {
+                a.o href={ "/vendor/orders/" (order.id) } { bdi { (order.number) } }
+                @if let Some(name) = &order.customer.name { small { bdi { (name) } } }
+            }
+            td.c-st { (pill(frame, order.status)) (progress(order.status)) }
+            td.c-car {
+                @match order.carrier.as_deref() {
+                    Some(carrier) => { bdi { (carrier) } small.num { bdi { (order.tracking_number.as_deref().unwrap_or_default()) } } },
+                    None => span.muted { (frame.t("vendor.no_carrier")) },
+                }
+            }
+            td.c-tot.r.num { @if let Some(total) = &order.total { bdi { (frame.lang.amount(total)) } } }
+            td.c-upd { (ago(frame, order.updated_at)) }
+            td.c-act { @if let Some(next) = next_steps(order).first() { (step::control(frame, order, *next, back, false)) } }
+        }
+    }
+}
+
+/// Where the company's people may move the order next.
+fn next_steps(order: &Order) -> Vec<Status> {
+    allowed(Rules::Vendor, order.status)
+}
+
+/// A status with its tone, symbol and name.
+fn pill(frame: &Frame, status: Status) -> Markup {
+    let look = looks::of(status.code());
+    html! { span class={ "pill tone-" (look.tone) } { (frame.icon(look.icon)) (words::label(&frame.lang, status.code())) } }
+}
+
+/// The five steps as small bars, for the eye only.
+fn progress(status: Status) -> Markup {
+    let look = looks::of(status.code());
+    html! {
+        @if !look.bare {
+            span class={ "seg tone-" (look.tone) } aria-hidden="true" { @for i in 1..=5 { i.f[look.step.is_some_and(|step| i <= step)] {} } }
+        }
+    }
+}
+
+/// A moment; a script says how long ago that is.
+fn ago(frame: &Frame, at: Timestamp) -> Markup {
+    let text = moment(frame, at);
+    html! { time.num datetime=(at) title=(text) data-ago { (text) } }
+}
+
+/// What was done a moment ago, read back from the order itself; only how many saw it comes from the address.
+async fn done(visit: &Visit, timeline: &Timeline, login: &Login) -> Option<Markup> {
+    let query = visit.request.query_string();
+    let id = query_value(query, "done")?;
+    let target: OrderRef = id.expose().parse().ok()?;
+    let order = timeline.get_order(&login.person.actor(), &target).await.ok()?;
+    let seen: u64 = query_value(query, "n").and_then(|n| n.expose().parse().ok()).unwrap_or_default();
+    let frame = visit.frame();
+    let label = words::label(&frame.lang, order.status.code());
+    let text = frame.lang.fill("vendor.done", &[("number", &order.number), ("label", &label)]);
+    let reach = if seen > 0 { frame.lang.count("vendor.sent", seen) } else { frame.t("vendor.nobody").to_owned() };
+    Some(notice(&frame, "success", "cast", &format!("{text} · {reach}")))
+}
+
+/// The order an address names, if it is the company's own.
+async fn own(visit: &Visit, timeline: &Timeline, login: &Login) -> Result<Order> {
+    let text = crate::web::orders::target::segment(&visit.request, "id")?;
+    let target: OrderRef = text.parse().map_err(|_| Error::NotFound("Order"))?;
+    timeline.get_order(&login.person.actor(), &target).await
+}
