@@ -68,9 +68,9 @@ fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
 }
 
 /// Words that only other pages say.
-const OTHER_PAGES: [&str; 13] = [
-    "account.", "confirm.", "console.", "form.", "home.", "kyc.", "lookup.", "review.", "secret.", "setup.",
-    "trouble.", "vendor.", "widget.",
+const OTHER_PAGES: [&str; 16] = [
+    "account.", "confirm.", "console.", "form.", "home.", "kyc.", "lookup.", "payout.", "rate.", "review.", "secret.",
+    "setup.", "trouble.", "vendor.", "wallet.", "widget.",
 ];
 
 /// What the script starts from: the same state, the words, and how each status looks.
