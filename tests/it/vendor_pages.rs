@@ -1,12 +1,13 @@
 //! The pages merchants move their orders on: in Chromium, and as a browser without scripts gets them.
 
+use ordercast::accounts::Role;
 use ordercast::base::id::CompanyId;
 use ordercast::base::{Actor, Money};
-use ordercast::orders::{Customer, Item, NewOrder, Order, Status};
+use ordercast::orders::{Change, Customer, Item, NewOrder, Order, OrderRef, Status};
 
 use crate::app::TestApp;
 use crate::app::chromium::Browser;
-use crate::app::people::merchant;
+use crate::app::people::{merchant, staff};
 use crate::merchant_journey::{fill, headline, log_in, look_at, press};
 use crate::merchant_pages::Reader;
 
@@ -21,7 +22,7 @@ async fn order(app: &TestApp, company: CompanyId, number: &str, status: Status) 
         ..Customer::default()
     };
     let euros = |amount| Some(Money { amount, currency: "EUR".into() });
-    let item = Item { name: "Oat soap".into(), qty: 2, unit_price: euros(1675), image_url: None };
+    let item = Item { name: "Oat soap".into(), qty: 2, unit_price: euros(1675), image_url: None, category: None };
     let new = NewOrder {
         company,
         number: Some(number.into()),
@@ -33,6 +34,35 @@ async fn order(app: &TestApp, company: CompanyId, number: &str, status: Status) 
         ..NewOrder::default()
     };
     app.parts.orders.create(Actor::System("tests"), new, None).await.expect("an order").order
+}
+
+/// Staff sets a rate on its page, and the delivery of the order brings its merchant money.
+async fn earn(app: &TestApp, shop: &mut Reader<'_>, order: &Order) {
+    let path = format!("/vendor/orders/{}", order.id);
+    let delivered = [("status", "delivered"), ("seq", "3")];
+    let early = shop.post(&format!("{path}/step"), &delivered).await;
+    assert!(early.status == 400 && early.text.contains("Commission is not calculated yet"), "{}", early.text);
+
+    assert_eq!(shop.get("/admin/commission").await.status, 404, "it is for staff");
+    staff(app, Role::Admin, "rina@host.example").await;
+    let mut staff = Reader::new(app);
+    staff.log_in("rina@host.example", "").await;
+    assert!(staff.get("/admin/commission").await.text.contains("No rate is set yet"));
+    let wrong = staff.post("/admin/commission", &[("percent", "12.345"), ("company", "juniper")]).await;
+    assert!(wrong.status == 400 && wrong.text.contains("Enter a rate from 0 to 100") && wrong.text.contains("juniper"));
+    let nobody = staff.post("/admin/commission", &[("percent", "12.5"), ("company", "nobody")]).await;
+    assert!(nobody.status == 400 && nobody.text.contains("There is no such company."), "{}", nobody.text);
+    let set = staff.post("/admin/commission", &[("percent", "10"), ("holds_from", "2026-01-01")]).await;
+    assert_eq!((set.status, set.location.as_str()), (303, "/admin/commission?said=set"));
+    let rates = staff.get("/admin/commission?said=set").await.text;
+    assert!(rates.contains("10%") && rates.contains("1 Jan") && rates.contains("The rate is set."), "{rates}");
+
+    let by = Actor::System("tests");
+    app.parts.money.commissions.calculate(by, &OrderRef::Id(order.id), None).await.expect("a commission");
+    let done = shop.post(&format!("{path}/step"), &delivered).await;
+    assert_eq!(done.location, format!("{path}?done={}&n=0", order.id));
+    let said = shop.get(&done.location).await.text;
+    assert!(said.contains("Delivered. €30.15 added to your wallet."), "{said}");
 }
 
 #[tokio::test]
@@ -74,6 +104,7 @@ async fn a_merchant_takes_each_order_one_step_on_by_plain_forms() {
     for part in ["986578788855", "Mark as delivered", "Ayesha Rahman", "ayesha@mail.example", "€33.50"] {
         assert!(page.contains(part), "{part} is not in {page}");
     }
+    earn(&app, &mut shop, &mine).await;
     let linked = shop.post(&format!("{path}/link"), &[]).await;
     assert!(linked.status == 200 && linked.text.contains("track/<wbr>"), "{}", linked.text);
 
@@ -83,9 +114,24 @@ async fn a_merchant_takes_each_order_one_step_on_by_plain_forms() {
         assert_eq!(shop.post(&format!("{foreign}/{verb}"), &[("status", "packed")]).await.status, 404, "{verb}");
     }
     for back in ["https://evil.example/", "//evil.example", "/login"] {
-        let again = shop.post(&step, &[("status", "shipped"), ("back", back)]).await;
+        let again = shop.post(&step, &[("status", "delivered"), ("back", back)]).await;
         assert!(again.location.starts_with(&path), "{back}: {}", again.location);
     }
+}
+
+/// What others do shows in the list by itself: a row changes in its place, a new order waits until it is asked for.
+async fn follow_live(app: &TestApp, browser: &Browser, company: CompanyId) {
+    browser.until("the list is live", "!document.querySelector('#live').hidden").await;
+    let change = Change { status: Some(Status::Packed), ..Change::default() };
+    let target = OrderRef::Number("MB1051".into());
+    app.parts.orders.advance(Actor::System("tests"), target, change, None).await.expect("a change");
+    let row = "[...document.querySelectorAll('tbody tr')].find(row => row.innerText.includes('MB1051'))";
+    browser.until("the row changes", &format!("{row}.querySelector('.pill').innerText === 'Packed'")).await;
+    browser.until("its old button is gone", &format!("!{row}.querySelector('[popovertarget]')")).await;
+    order(app, company, "MB1055", Status::Pending).await;
+    browser.until("a new one is told of", "document.querySelector('#fresh').innerText === 'Show new orders (1)'").await;
+    browser.shot("orders-live-1280-light").await;
+    assert!(browser.accessibility_faults().await.is_empty(), "what came live breaks no rule");
 }
 
 #[tokio::test]
@@ -113,6 +159,7 @@ async fn a_merchant_works_through_the_list_in_a_browser() {
     browser.driver.refresh().await.expect("the page opens");
     browser.until("they are listed", "document.querySelectorAll('tbody tr').length === 7").await;
     look_at(&browser, "orders").await;
+    follow_live(&app, &browser, company).await;
     press(&browser, "tbody tr:first-child [popovertarget]").await;
     browser.until("the carrier is asked for", "document.activeElement.name === 'carrier'").await;
     browser.shot("orders-ship-1280-light").await;

@@ -20,6 +20,7 @@ pub(super) enum Place {
     Start,
     Papers,
     Review,
+    Commission,
 }
 
 impl Place {
@@ -30,6 +31,7 @@ impl Place {
             Self::Start => ("/start", "account.start", "hook"),
             Self::Papers => ("/kyc", "account.papers", "store"),
             Self::Review => ("/admin/kyc", "review.title", "shield"),
+            Self::Commission => ("/admin/commission", "rate.title", "receipt"),
         }
     }
 }
@@ -38,7 +40,7 @@ impl Place {
 type Group = (Option<&'static str>, &'static [Place]);
 
 const OF_MERCHANTS: [Group; 2] = [(None, &[Place::Orders]), (Some("console.set_up"), &[Place::Start, Place::Papers])];
-const OF_STAFF: [Group; 1] = [(Some("console.merchants"), &[Place::Review])];
+const OF_STAFF: [Group; 1] = [(Some("console.merchants"), &[Place::Review, Place::Commission])];
 
 /// The top of a page: its heading with what stands around it.
 pub(super) struct Bar<'a> {

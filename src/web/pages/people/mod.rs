@@ -4,6 +4,7 @@
 //! when the browser says that the form came from a page of ours ([`Visit`]): together with cookies that other sites'
 //! forms do not carry, that keeps others from acting in a person's name. What is not here: the rules (`accounts`).
 
+mod commission;
 mod console;
 mod kyc;
 mod login;
@@ -50,6 +51,7 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(endpoint!("/start/secret" => get: start::get_start, post: start::show_secret))
         .service(endpoint!("/start/secret/replace" => get: start::get_start, post: start::replace_secret))
         .service(endpoint!(["/kyc", "/kyc/"] => get: kyc::get_kyc, post: kyc::submit))
+        .service(endpoint!(["/admin/commission", "/admin/commission/"] => get: commission::get_rates, post: commission::set_rate))
         .service(endpoint!(["/admin/kyc", "/admin/kyc/"] => get: review::get_queue))
         .service(endpoint!(["/admin/kyc/{id}", "/admin/kyc/{id}/"] => get: review::get_submission))
         .service(endpoint!("/admin/kyc/{id}/approve" => get: review::get_submission, post: review::approve))

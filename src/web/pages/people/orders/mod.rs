@@ -13,7 +13,8 @@ use super::console::{Bar, Place};
 use super::{Answered, Visit, moment, notice};
 use crate::accounts::Login;
 use crate::base::page::{Cursor, Page};
-use crate::base::{Error, Result};
+use crate::base::{Error, Money, Result};
+use crate::orders::commissions::{Commissions, Priced};
 use crate::orders::status::{Rules, allowed};
 use crate::orders::{Filter, Order, OrderRef, Status, Timeline};
 use crate::web::auth::query_value;
@@ -96,20 +97,21 @@ async fn get_orders(visit: Visit, timeline: Data<Timeline>) -> Answered {
     let asked = Asked::of(&visit);
     let found = timeline.list(&login.person.actor(), asked.filter(), asked.after, ROWS).await;
     Ok(match found {
-        Ok(page) => list(&visit, &timeline, login, &asked, &page).await,
+        Ok(page) => list(&visit, login, &asked, &page).await,
         Err(error) => visit.refuse(error),
     })
 }
 
-async fn list(visit: &Visit, timeline: &Timeline, login: &Login, asked: &Asked, page: &Page<Order>) -> HttpResponse {
+async fn list(visit: &Visit, login: &Login, asked: &Asked, page: &Page<Order>) -> HttpResponse {
     let frame = visit.frame();
-    let said = done(visit, timeline, login).await;
+    let said = done(visit, login).await;
     let is_unfiltered = asked.view.is_empty() && asked.search.is_empty();
     let body = html! {
         @if let Some(said) = said { (said) }
         section.card.list aria-labelledby="h" {
             (views(&frame, asked))
             (search(&frame, asked))
+            p #fresh.fresh-rows role="status" hidden { a href=(asked.address()) data-words=(frame.t("vendor.fresh")) {} }
             @if !page.data.is_empty() { (rows(&frame, page, asked)) }
             @else if is_unfiltered && asked.after.is_none() { (none_yet(&frame)) }
             @else {
@@ -124,8 +126,18 @@ async fn list(visit: &Visit, timeline: &Timeline, login: &Login, asked: &Asked, 
             }
         }
         (step::carriers())
+        (templates(&frame))
     };
-    visit.console(StatusCode::OK, Place::Orders, &Bar::of(frame.t("vendor.orders")), &body).await
+    let beside = html! { span #live.live hidden title=(frame.t("chip.live_title")) { i {} (frame.t("chip.live")) } };
+    visit.console(StatusCode::OK, Place::Orders, &Bar { beside, ..Bar::of(frame.t("vendor.orders")) }, &body).await
+}
+
+/// What a script shows in a row once an order has moved: how it stands, and the way to what comes next.
+fn templates(frame: &Frame) -> Markup {
+    html! {
+        @for status in Status::ALL { template id={ "t-" (status) } { (pill(frame, status)) (progress(status)) } }
+        template #t-look { a.btn.sm { (frame.icon("right")) (frame.t("vendor.look")) } }
+    }
 }
 
 fn none_yet(frame: &Frame) -> Markup {
@@ -230,17 +242,21 @@ fn ago(frame: &Frame, at: Timestamp) -> Markup {
 }
 
 /// What was done a moment ago, read back from the order itself; only how many saw it comes from the address.
-async fn done(visit: &Visit, timeline: &Timeline, login: &Login) -> Option<Markup> {
+async fn done(visit: &Visit, login: &Login) -> Option<Markup> {
     let query = visit.request.query_string();
-    let id = query_value(query, "done")?;
-    let target: OrderRef = id.expose().parse().ok()?;
-    let order = timeline.get_order(&login.person.actor(), &target).await.ok()?;
+    let target: OrderRef = query_value(query, "done")?.expose().parse().ok()?;
+    let commissions = visit.request.app_data::<Data<Commissions>>()?;
+    let Priced { order, credit, .. } = commissions.get(&login.person.actor(), &target).await.ok()?;
     let seen: u64 = query_value(query, "n").and_then(|n| n.expose().parse().ok()).unwrap_or_default();
     let frame = visit.frame();
     let label = words::label(&frame.lang, order.status.code());
     let text = frame.lang.fill("vendor.done", &[("number", &order.number), ("label", &label)]);
+    let earned = credit.filter(|credit| credit.is_open() && order.status == Status::Delivered);
+    let earned = earned.and_then(|credit| Money::new(credit.vendor_amount, &credit.currency));
+    let earned = earned.map(|money| frame.lang.fill("vendor.credited", &[("amount", &frame.lang.amount(&money))]));
     let reach = if seen > 0 { frame.lang.count("vendor.sent", seen) } else { frame.t("vendor.nobody").to_owned() };
-    Some(notice(&frame, "success", "cast", &format!("{text} · {reach}")))
+    let text = [Some(text), earned, Some(reach)].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    Some(notice(&frame, "success", "cast", &text))
 }
 
 /// The order an address names, if it is the company's own.

@@ -20,7 +20,7 @@ use crate::web::track::shown;
 /// `GET /vendor/orders/{id}`
 pub(super) async fn get_order(visit: Visit, timeline: Data<Timeline>, passes: Data<Passes>) -> Answered {
     let (login, _) = visit.of_merchant()?;
-    let said = done(&visit, &timeline, login).await;
+    let said = done(&visit, login).await;
     Ok(show(&visit, (&timeline, &passes), login, StatusCode::OK, said.as_ref(), false).await)
 }
 

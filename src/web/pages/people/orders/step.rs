@@ -11,6 +11,7 @@ use super::{next_steps, order, own};
 use crate::accounts::Login;
 use crate::base::Error;
 use crate::orders::{Change, Order, OrderRef, Orders, Passes, Status, Timeline};
+use crate::wallet::till::COMMISSION_NOT_CALCULATED;
 use crate::web::pages::{Frame, looks, words};
 use crate::web::request_id;
 
@@ -167,7 +168,12 @@ async fn refused(
             (StatusCode::CONFLICT, frame.lang.fill("vendor.moved", &gaps))
         }
         Error::Invalid(_) | Error::Conflict(_) | Error::Unprocessable(_) => {
-            let message = error.to_string();
+            let message = match &error {
+                Error::Invalid(invalid) if invalid.code == COMMISSION_NOT_CALCULATED => {
+                    frame.t("vendor.no_commission").to_owned()
+                }
+                error => error.to_string(),
+            };
             let gaps = [("number", order.number.as_str()), ("message", &message)];
             (StatusCode::BAD_REQUEST, frame.lang.fill("vendor.refused", &gaps))
         }
