@@ -147,7 +147,7 @@ async fn a_merchant_works_through_the_list_in_a_browser() {
     look_at(&browser, "orders-empty").await;
     for (number, status) in [
         ("MB1048", Status::Cancelled),
-        ("MB1049", Status::Delivered),
+        ("MB1049", Status::Returned),
         ("MB1050", Status::DeliveryFailed),
         ("MB1051", Status::Processing),
         ("MB1052", Status::Shipped),

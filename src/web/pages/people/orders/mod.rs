@@ -15,8 +15,8 @@ use crate::accounts::Login;
 use crate::base::page::{Cursor, Page};
 use crate::base::{Error, Money, Result};
 use crate::orders::commissions::{Commissions, Priced};
-use crate::orders::status::{Rules, allowed};
-use crate::orders::{Filter, Order, OrderRef, Status, Timeline};
+use crate::orders::workflow::{Gate, Step};
+use crate::orders::{Filter, Order, OrderRef, Status, Timeline, Workflows};
 use crate::web::auth::query_value;
 use crate::web::methods::endpoint;
 use crate::web::pages::{Frame, looks, words};
@@ -95,14 +95,18 @@ fn list_at(view: &str, search: &str, after: Option<&Cursor>) -> String {
 async fn get_orders(visit: Visit, timeline: Data<Timeline>) -> Answered {
     let (login, _) = visit.of_merchant()?;
     let asked = Asked::of(&visit);
-    let found = timeline.list(&login.person.actor(), asked.filter(), asked.after, ROWS).await;
-    Ok(match found {
-        Ok(page) => list(&visit, login, &asked, &page).await,
+    let read = async {
+        let page = timeline.list(&login.person.actor(), asked.filter(), asked.after, ROWS).await?;
+        let steps = next_steps(&visit, &page.data).await?;
+        Result::Ok((page, steps))
+    };
+    Ok(match read.await {
+        Ok((page, steps)) => list(&visit, login, &asked, &page, &steps).await,
         Err(error) => visit.refuse(error),
     })
 }
 
-async fn list(visit: &Visit, login: &Login, asked: &Asked, page: &Page<Order>) -> HttpResponse {
+async fn list(visit: &Visit, login: &Login, asked: &Asked, page: &Page<Order>, steps: &[Vec<Step>]) -> HttpResponse {
     let frame = visit.frame();
     let said = done(visit, login).await;
     let is_unfiltered = asked.view.is_empty() && asked.search.is_empty();
@@ -112,7 +116,7 @@ async fn list(visit: &Visit, login: &Login, asked: &Asked, page: &Page<Order>) -
             (views(&frame, asked))
             (search(&frame, asked))
             p #fresh.fresh-rows role="status" hidden { a href=(asked.address()) data-words=(frame.t("vendor.fresh")) {} }
-            @if !page.data.is_empty() { (rows(&frame, page, asked)) }
+            @if !page.data.is_empty() { (rows(&frame, page, steps, asked)) }
             @else if is_unfiltered && asked.after.is_none() { (none_yet(&frame)) }
             @else {
                 div.empty.tone-neutral {
@@ -176,7 +180,7 @@ fn search(frame: &Frame, asked: &Asked) -> Markup {
     }
 }
 
-fn rows(frame: &Frame, page: &Page<Order>, asked: &Asked) -> Markup {
+fn rows(frame: &Frame, page: &Page<Order>, steps: &[Vec<Step>], asked: &Asked) -> Markup {
     let back = asked.address();
     html! {
         table.rows {
@@ -188,12 +192,12 @@ fn rows(frame: &Frame, page: &Page<Order>, asked: &Asked) -> Markup {
                 th scope="col" { (frame.t("vendor.updated")) }
                 th scope="col" { (frame.t("vendor.next")) }
             } }
-            tbody { @for order in &page.data { (row(frame, order, &back)) } }
+            tbody { @for (order, next) in page.data.iter().zip(steps) { (row(frame, order, next, &back)) } }
         }
     }
 }
 
-fn row(frame: &Frame, order: &Order, back: &str) -> Markup {
+fn row(frame: &Frame, order: &Order, next: &[Step], back: &str) -> Markup {
     html! {
         tr data-order=(order.id) {
             th.c-ord scope="row" {
@@ -209,14 +213,28 @@ fn row(frame: &Frame, order: &Order, back: &str) -> Markup {
             }
             td.c-tot.r.num { @if let Some(total) = &order.total { bdi { (frame.lang.amount(total)) } } }
             td.c-upd { (ago(frame, order.updated_at)) }
-            td.c-act { @if let Some(next) = next_steps(order).first() { (step::control(frame, order, *next, back, false)) } }
+            td.c-act { @if let Some(step) = next.first() { (step::control(frame, order, step.to, back, false)) } }
         }
     }
 }
 
-/// Where the company's people may move the order next.
-fn next_steps(order: &Order) -> Vec<Status> {
-    allowed(Rules::Vendor, order.status)
+/// Where the company's people may move each order next.
+async fn next_steps(visit: &Visit, orders: &[Order]) -> Result<Vec<Vec<Step>>> {
+    let workflows = visit.request.app_data::<Data<Workflows>>();
+    workflows.ok_or_else(|| Error::internal("no workflows are set up"))?.steps(orders).await
+}
+
+/// What the order waits for, in words.
+async fn waiting(visit: &Visit, order: &Order) -> Result<Option<String>> {
+    let workflows = visit.request.app_data::<Data<Workflows>>();
+    let workflows = workflows.ok_or_else(|| Error::internal("no workflows are set up"))?;
+    let Some(held) = workflows.waiting(order).await? else { return Ok(None) };
+    let frame = visit.frame();
+    let key = match held.gate {
+        Gate::Approval => "vendor.waits_approval",
+        Gate::Confirmation => "vendor.waits_confirmation",
+    };
+    Ok(Some(frame.lang.fill(key, &[("label", &words::label(&frame.lang, held.to.code()))])))
 }
 
 /// A status with its tone, symbol and name.

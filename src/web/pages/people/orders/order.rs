@@ -8,9 +8,10 @@ use maud::{Markup, html};
 use super::super::console::{Bar, Place};
 use super::super::start::copyable;
 use super::super::{Answered, Visit};
-use super::{done, next_steps, own, pill, step};
+use super::{done, next_steps, own, pill, step, waiting};
 use crate::accounts::Login;
 use crate::base::{Error, Result};
+use crate::orders::workflow::Step;
 use crate::orders::{Order, Passes, Timeline};
 use crate::web::pages::view::TrackView;
 use crate::web::pages::words::{self, Hero};
@@ -43,9 +44,11 @@ pub(super) async fn show(
         let order = own(visit, timeline, login).await?;
         let view: TrackView = serde_json::from_str(&shown(timeline, order.id).await?).map_err(Error::internal)?;
         let pass = if wants_link { Some(passes.create(order.id, None).await?.1) } else { None };
-        Result::Ok((order, view, pass))
+        let next = next_steps(visit, std::slice::from_ref(&order)).await?.pop().unwrap_or_default();
+        let waits = waiting(visit, &order).await?;
+        Result::Ok((order, view, pass, next, waits))
     };
-    let (order, view, pass) = match read.await {
+    let (order, view, pass, next, waits) = match read.await {
         Ok(found) => found,
         Err(error) => return visit.refuse(error),
     };
@@ -55,7 +58,7 @@ pub(super) async fn show(
     let body = html! {
         @if let Some(said) = said { (said) }
         div.cols {
-            div.mainc { (progress(&frame, &order, &hero)) (updates(&frame, &view, &hero)) }
+            div.mainc { (progress(&frame, &order, &hero, &next, waits.as_deref())) (updates(&frame, &view, &hero)) }
             div.side {
                 (customer(&frame, &order)) (delivery(&frame, &order)) (items(&frame, &order))
                 (link_card(&frame, &order, link.as_deref()))
@@ -72,16 +75,16 @@ pub(super) async fn show(
 }
 
 /// How far it is, and the buttons of what comes next.
-fn progress(frame: &Frame, order: &Order, hero: &Hero) -> Markup {
-    let next = next_steps(order);
+fn progress(frame: &Frame, order: &Order, hero: &Hero, next: &[Step], waits: Option<&str>) -> Markup {
     let here = format!("/vendor/orders/{}", order.id);
     html! {
         section class={ "card tone-" (hero.look.tone) } aria-label=(frame.t("page.progress")) {
             (track::progress(frame, hero.steps.as_ref()))
             div.nx {
                 b { (frame.t("vendor.next")) }
-                @if next.is_empty() { span.t2 { (frame.t("vendor.nothing_next")) } }
-                @for (i, to) in next.into_iter().enumerate() { (step::control(frame, order, to, &here, i == 0)) }
+                @if let Some(waits) = waits { span.t2 { (waits) } }
+                @else if next.is_empty() { span.t2 { (frame.t("vendor.nothing_next")) } }
+                @for (i, step) in next.iter().enumerate() { (step::control(frame, order, step.to, &here, i == 0 && waits.is_none())) }
             }
         }
     }

@@ -10,6 +10,7 @@ use super::super::{Answered, Visit, go, notice, own_path};
 use super::{next_steps, order, own};
 use crate::accounts::Login;
 use crate::base::Error;
+use crate::orders::workflow::Step;
 use crate::orders::{Change, Order, OrderRef, Orders, Passes, Status, Timeline};
 use crate::wallet::till::COMMISSION_NOT_CALCULATED;
 use crate::web::pages::{Frame, looks, words};
@@ -157,10 +158,14 @@ async fn refused(
         Ok(order) => order,
         Err(error) => return visit.refuse(error),
     };
+    let next = match next_steps(visit, std::slice::from_ref(&order)).await {
+        Ok(mut steps) => steps.pop().unwrap_or_default(),
+        Err(error) => return visit.refuse(error),
+    };
     let frame = visit.frame();
     let (status, text) = match error {
         Error::Invalid(invalid) if invalid.code == "transition_refused" => {
-            (StatusCode::BAD_REQUEST, wrong_step(&frame, &order, to))
+            (StatusCode::BAD_REQUEST, wrong_step(&frame, &order, to, &next))
         }
         Error::Conflict(conflict) if conflict.code == "seq_mismatch" => {
             let label = words::label(&frame.lang, order.status.code());
@@ -184,10 +189,10 @@ async fn refused(
 }
 
 /// Why it cannot go there, and where it may.
-fn wrong_step(frame: &Frame, order: &Order, to: Status) -> String {
-    let label = |status: &Status| words::label(&frame.lang, status.code());
-    let next: Vec<String> = next_steps(order).iter().map(label).collect();
-    let (from, to, next) = (label(&order.status), label(&to), next.join(", "));
+fn wrong_step(frame: &Frame, order: &Order, to: Status, next: &[Step]) -> String {
+    let label = |status: Status| words::label(&frame.lang, status.code());
+    let next: Vec<String> = next.iter().map(|step| label(step.to)).collect();
+    let (from, to, next) = (label(order.status), label(to), next.join(", "));
     let key = if next.is_empty() { "vendor.wrong_end" } else { "vendor.wrong_step" };
     frame.lang.fill(key, &[("from", &from), ("to", &to), ("next", &next)])
 }
