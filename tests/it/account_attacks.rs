@@ -10,6 +10,7 @@ use ordercast::base::{Clock, Keys};
 use ordercast::jobs::CodePurpose;
 use reqwest::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::app::TestApp;
 use crate::app::caller::{Answer, Caller};
@@ -142,12 +143,14 @@ async fn dump(app: &TestApp, table: &str) -> String {
     rows.expect("rows").into_iter().map(|row| row.row + "\n").collect()
 }
 
-/// What a caller can see of an answer, but for the name of its request.
+/// What a caller can see of an answer, but for the name of its request; of an identifier the form.
 fn seen(answer: Answer) -> (u16, Value, Vec<String>) {
     let mut body = answer.body;
     if let Some(fields) = body.as_object_mut() {
-        for unique in ["request_id", "id"] {
-            fields.remove(unique);
+        fields.remove("request_id");
+        if let Some(id) = fields.get_mut("id") {
+            let form = Uuid::parse_str(id.as_str().unwrap_or_default()).map(|id| id.get_version_num());
+            *id = json!(form.ok());
         }
     }
     let mut names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod account_attacks;
+mod account_races;
 mod accounts;
 mod app;
 mod approvals;

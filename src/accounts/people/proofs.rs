@@ -29,7 +29,7 @@ impl People {
         let (people, email, code, now) = (self.clone(), fields::fold(email), code.to_owned(), self.clock.now());
         let proven = self.db.transact(move |conn| {
             Box::pin(async move {
-                let Some(there) = store::find_by_email(conn, &email).await? else { return Ok(None) };
+                let Some(there) = store::lock_by_email(conn, &email).await? else { return Ok(None) };
                 let person = there.person;
                 let is_right = people.codes.check(conn, person.id, CodePurpose::Verify, &code).await?;
                 if !is_right || there.suspended_at.is_some() {
@@ -59,7 +59,7 @@ impl People {
         self.db.runtime().spawn(async move {
             let asked = db.transact(move |conn| {
                 Box::pin(async move {
-                    let Some(there) = store::find_by_email(conn, &email).await? else { return Ok(()) };
+                    let Some(there) = store::lock_by_email(conn, &email).await? else { return Ok(()) };
                     let waits = match purpose {
                         CodePurpose::Verify => !there.is_verified,
                         CodePurpose::Reset | CodePurpose::Invite => true,
@@ -89,7 +89,7 @@ impl People {
         let (people, email, code, now) = (self.clone(), fields::fold(email), code.to_owned(), self.clock.now());
         let done = self.db.transact(move |conn| {
             Box::pin(async move {
-                let Some(there) = store::find_by_email(conn, &email).await? else { return Ok(None) };
+                let Some(there) = store::lock_by_email(conn, &email).await? else { return Ok(None) };
                 let person = there.person;
                 let mut is_right = people.codes.check(conn, person.id, CodePurpose::Reset, &code).await?;
                 if !is_right {

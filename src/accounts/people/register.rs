@@ -3,7 +3,10 @@
 //! Whoever signs up learns nothing of who else has: an address that is taken gets the same reply, after the same work,
 //! and its owner a letter that says so. Until an address is proven, whoever signs up with it last is who its code proves.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{People, Person, Role, fields, record, store};
 use crate::accounts::companies::{Company, CompanyState};
@@ -28,7 +31,7 @@ pub struct SignUp {
 /// What a sign-up is answered with, whether or not the address was free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedUp {
-    /// The account; of a taken address an identifier that leads nowhere.
+    /// The account; of an address that is known already an identifier that leads nowhere, another one each time.
     pub id: AccountId,
     /// As it is kept.
     pub company_name: String,
@@ -38,6 +41,9 @@ pub struct SignedUp {
 
 /// The kind of letter that tells of a taken address, among those an account is sent.
 const TAKEN: &str = "taken";
+
+/// A reply is given no earlier after the hashing: what was written meanwhile, its time does not tell.
+const EARLIEST_REPLY: Duration = Duration::from_millis(100);
 
 impl People {
     /// Signs a company and its first person up, and mails the person a code.
@@ -49,25 +55,26 @@ impl People {
         let email = fields::read_email(&new.email)?;
         password::check(&new.password)?;
         let hash = self.passwords.hash(new.password).await?;
-        let signed_up = SignedUp { id: AccountId::new(), company_name, email };
-        let id = match self.sign_up(signed_up.clone(), hash.clone()).await {
+        let (began, wish) = (Instant::now(), SignedUp { id: AccountId::new(), company_name, email });
+        let done = match self.sign_up(wish.clone(), hash.clone()).await {
             // Somebody else took the address in the very same moment; now it is seen to be taken.
-            Err(Error::Conflict(_)) => self.sign_up(signed_up.clone(), hash).await?,
-            done => done?,
+            Err(Error::Conflict(_)) => self.sign_up(wish.clone(), hash).await,
+            done => done,
         };
-        Ok(SignedUp { id, ..signed_up })
+        tokio::time::sleep_until(began + EARLIEST_REPLY).await;
+        done.map(|()| wish)
     }
 
-    async fn sign_up(&self, wish: SignedUp, hash: String) -> Result<AccountId> {
+    async fn sign_up(&self, wish: SignedUp, hash: String) -> Result<()> {
         let now = self.clock.now();
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
-                    match store::find_by_email(conn, &wish.email).await? {
+                    // Locked, so that an address that is being proven at this moment is seen to be.
+                    match store::lock_by_email(conn, &wish.email).await? {
                         None => create(conn, &wish, &hash, now).await,
                         Some(there) if there.is_verified || there.person.role.is_staff() => {
-                            turn_away(conn, there.person.id, now).await?;
-                            Ok(wish.id)
+                            turn_away(conn, there.person.id, now).await
                         }
                         Some(there) => replace(conn, there.person, &wish, &hash, now).await,
                     }
@@ -77,7 +84,7 @@ impl People {
     }
 }
 
-async fn create(conn: &mut Conn, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<AccountId> {
+async fn create(conn: &mut Conn, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<()> {
     let company = make_company(conn, &wish.company_name, now).await?;
     let person = Person {
         id: wish.id,
@@ -90,7 +97,7 @@ async fn create(conn: &mut Conn, wish: &SignedUp, hash: &str, now: Timestamp) ->
     let detail = serde_json::json!({"email": person.email, "company": wish.company_name});
     audit::record(conn, vec![record(person.actor(), &person, "account.registered", now, &detail)?]).await?;
     codes::ask(conn, wish.id, CodePurpose::Verify, now).await?;
-    Ok(wish.id)
+    Ok(())
 }
 
 /// A company that waits for approval. Its name in addresses gets a piece of the identifier when another company has it.
@@ -108,11 +115,11 @@ async fn make_company(conn: &mut Conn, name: &str, now: Timestamp) -> Result<Com
 }
 
 /// An address nobody has proven belongs to whoever signs up with it next; a code that is out already proves it no more.
-async fn replace(conn: &mut Conn, there: Person, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<AccountId> {
+async fn replace(conn: &mut Conn, there: Person, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<()> {
     // Somebody who was invited joins the company of the invitation by its code, and no other.
     if store::is_invited(conn, there.id).await? {
         codes::ask(conn, there.id, CodePurpose::Invite, now).await?;
-        return Ok(there.id);
+        return Ok(());
     }
     store::set_password(conn, there.id, hash).await?;
     store::rename(conn, there.id, &wish.company_name).await?;
@@ -124,7 +131,7 @@ async fn replace(conn: &mut Conn, there: Person, wish: &SignedUp, hash: &str, no
     if !codes::ask(conn, there.id, CodePurpose::Verify, now).await? {
         codes::void(conn, there.id, CodePurpose::Verify).await?;
     }
-    Ok(there.id)
+    Ok(())
 }
 
 /// Tells the owner of a taken address, not too often.

@@ -193,7 +193,7 @@ impl People {
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
-                    let there = store::find_by_email(conn, &email).await?.ok_or(Error::NotFound("Account"))?;
+                    let there = store::lock_by_email(conn, &email).await?.ok_or(Error::NotFound("Account"))?;
                     let person = there.person;
                     store::set_password(conn, person.id, &hash).await?;
                     store::set_verified(conn, person.id, now).await?;

@@ -57,8 +57,16 @@ pub(super) async fn find(conn: &mut Conn, account: AccountId) -> Result<Option<M
     find!(conn, Columns, present!().filter(accounts::id.eq(account)))?.map(to_member).transpose()
 }
 
-pub(super) async fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<Member>> {
-    find!(conn, Columns, present!().filter(accounts::email.eq(email)))?.map(to_member).transpose()
+/// Whose address it is; nobody else changes the person before the end of the transaction.
+pub(super) async fn lock_by_email(conn: &mut Conn, email: &str) -> Result<Option<Member>> {
+    let query = present!().filter(accounts::email.eq(email));
+    let row = match conn {
+        Conn::Postgres(conn) => {
+            diesel_async::RunQueryDsl::get_result::<Columns>(query.for_no_key_update(), &mut **conn).await
+        }
+        Conn::Sqlite(conn) => diesel::RunQueryDsl::get_result::<Columns>(query, &mut **conn),
+    };
+    row.optional()?.map(to_member).transpose()
 }
 
 /// Whether an account waits for the answer to an invitation: it never had a password.
