@@ -61,13 +61,21 @@ impl Admins {
         Ok(is_needed.await?.then_some(secret))
     }
 
-    /// Whether the link still works.
+    /// Whether the link still works; none does once there is an admin, however it came about.
     ///
     /// # Errors
     /// `NotFound` when it does not.
     pub async fn check_link(&self, link: &Secret) -> Result<()> {
         let hash = link.hash();
-        let made = self.db.read(move |conn| Box::pin(async move { store::find_setup_link(conn, &hash).await })).await?;
+        let made = self.db.read(move |conn| {
+            Box::pin(async move {
+                if store::has_admin(conn).await? {
+                    return Ok(None);
+                }
+                store::find_setup_link(conn, &hash).await
+            })
+        });
+        let made = made.await?;
         let works = made.is_some_and(|made| self.clock.now().duration_since(made) < LINK_WORKS);
         if works { Ok(()) } else { Err(Error::NotFound("Set-up link")) }
     }
@@ -86,7 +94,7 @@ impl Admins {
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
-                    if !store::use_setup_link(conn, &hash, now).await? {
+                    if !store::use_setup_link(conn, &hash, now).await? || store::has_admin(conn).await? {
                         return Err(Error::NotFound("Set-up link"));
                     }
                     store::insert_admin(conn, &made, &password_hash, now).await?;

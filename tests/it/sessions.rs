@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use ordercast::accounts::Role;
 use ordercast::accounts::sessions::Pair;
 use ordercast::accounts::tokens::NewToken;
-use ordercast::base::{Actor, Clock};
+use ordercast::base::{Actor, Clock, Error, Secret};
 use ordercast::orders::NewOrder;
 use reqwest::Method;
 use serde_json::json;
@@ -166,6 +166,21 @@ async fn the_set_up_link_signs_the_new_admin_in() {
     let kept: Vec<String> = set(&done).iter().map(|text| text.split(';').next().expect("a value").to_owned()).collect();
     let me = send(app.http.get(format!("{}/api/v1/users/me", app.url)).header("Cookie", kept.join("; "))).await;
     assert_eq!((me.status, &me.body["role"]), (200, &json!("super_admin")));
+}
+
+#[tokio::test]
+async fn the_set_up_link_is_good_for_nothing_once_there_is_an_admin() {
+    let app = TestApp::start().await;
+    let link = app.parts.admins.setup_link().await.expect("a database").expect("no admin yet");
+    let page = format!("{}/setup/{}", app.url, link.expose());
+    assert_eq!(send(app.http.get(&page)).await.status, 200);
+    staff(&app, Role::SuperAdmin, "chief@host.example").await;
+    assert_eq!(send(app.http.get(&page)).await.status, 404);
+    let form = format!("name=Rina&email=rina%40host.example&password={PASSWORD}");
+    let request = app.http.post(&page).body(form).header("Content-Type", "application/x-www-form-urlencoded");
+    assert_eq!(send(request).await.status, 404);
+    let made = app.parts.admins.set_up(&link, "rina@host.example", "Rina", Secret::new(PASSWORD)).await;
+    assert!(matches!(made, Err(Error::NotFound(_))), "{made:?}");
 }
 
 #[tokio::test]
