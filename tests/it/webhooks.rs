@@ -86,6 +86,7 @@ async fn only_active_people_of_active_companies_deliver() {
         ("UPDATE companies SET state = 'pending' WHERE slug = 'states'", "UPDATE companies SET state = 'active'"),
         ("UPDATE companies SET state = 'suspended' WHERE slug = 'states'", "UPDATE companies SET state = 'active'"),
         ("UPDATE accounts SET suspended_at = created_at", "UPDATE accounts SET suspended_at = NULL"),
+        ("UPDATE accounts SET verified_at = NULL", "UPDATE accounts SET verified_at = created_at"),
     ] {
         run(&app.parts.db, off).await;
         assert_eq!(shop.send(&order("2", "PENDING")).await.problem(), (401, "unauthenticated"), "{off}");

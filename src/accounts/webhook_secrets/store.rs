@@ -78,12 +78,13 @@ pub(super) async fn list_live(
     })?)
 }
 
-/// Our own secrets of the active company an active person belongs to.
+/// Our own secrets of the active company a proven, active person belongs to.
 pub(super) async fn list_of_account(conn: &mut Conn, email: &str, now: Timestamp) -> Result<Vec<Row>> {
     let query = webhook_secrets::table
         .inner_join(companies::table.on(companies::id.eq(webhook_secrets::company_id)))
         .inner_join(accounts::table.on(accounts::company_id.eq(companies::id.nullable())))
         .filter(accounts::email.eq(email))
+        .filter(accounts::verified_at.is_not_null())
         .filter(accounts::suspended_at.is_null())
         .filter(companies::state.eq("active"))
         .filter(webhook_secrets::source.eq(Source::Ordercast.code()))

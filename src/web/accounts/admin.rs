@@ -69,7 +69,7 @@ pub struct ChangePerson {
     /// `vendor`, `admin` or `super_admin`; for super admins to give.
     #[schema(example = "admin")]
     role: Option<String>,
-    /// The company of a person that becomes a vendor.
+    /// The company of a person that becomes a vendor; with `role` only.
     company: Option<Uuid>,
 }
 
@@ -185,6 +185,10 @@ pub async fn invite_staff(incoming: Incoming, caller: SuperAdmin, people: Data<P
 pub async fn change_person(incoming: Incoming, caller: Staff, people: Data<People>) -> Answer {
     let account: AccountId = id(&incoming.request, "Person")?;
     let body: ChangePerson = incoming.json().await?;
+    if body.role.is_none() && body.company.is_some() {
+        let message = "role is required with company: it is where a vendor works";
+        return Err(Error::invalid_field("role", "role_required", message).into());
+    }
     let mut member = people.get(account).await?;
     if let Some(role) = &body.role {
         let company = body.company.map(CompanyId);
