@@ -14,6 +14,7 @@ use crate::app::people::{
     JOHN, PASSWORD, approve, code, log_in, merchant, post, sign_up, signed_in, staff, users, with_mail,
 };
 use crate::exchange::{Reply, send as send_exactly};
+use crate::rows::number;
 
 /// Sends the request of a golden file, its path ending so, and compares the reply; a value `ANY_ID` or `ANY_TOKEN` stands
 /// for any of its form.
@@ -288,6 +289,15 @@ async fn those_who_run_the_platform_bar_companies_and_people_and_one_super_admin
     assert_eq!(admin.post("/api/v1/admin/people", &invite).await.problem(), (403, "forbidden"));
     assert_eq!(chief.post("/api/v1/admin/people", &invite).await.status, 201);
 
+    let moved = chief.send(Method::PATCH, &person(&john_id), &json!({"company": company})).await;
+    assert_eq!((moved.problem(), &moved.body["field"]), ((400, "role_required"), &json!("role")));
+    let raised = chief.send(Method::PATCH, &person(&john_id), &json!({"role": "admin"})).await;
+    assert_eq!((raised.status, &raised.body["company"]), (200, &Value::Null));
+    let noted = format!(
+        "SELECT count(*) AS n FROM audit_log WHERE action = 'account.role_changed' \
+         AND detail LIKE '%\"from_company\":\"{company}\"%' AND detail LIKE '%\"to_company\":null%'"
+    );
+    assert_eq!(number(&app.parts.db, &noted).await, 1);
     let raised = chief.send(Method::PATCH, &person(&admin_id), &json!({"role": "super_admin"})).await;
     assert_eq!((raised.status, &raised.body["role"]), (200, &json!("super_admin")));
     assert_eq!(admin.get("/api/v1/users/me").await.status, 401, "a role is taken up by signing in anew");

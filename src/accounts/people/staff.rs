@@ -144,7 +144,12 @@ impl People {
                     }
                     store::set_role(conn, account, role, company).await?;
                     sessions::end_all(conn, account, None, now, "role_changed").await?;
-                    let detail = serde_json::json!({"from": there.person.role.code(), "to": role.code()});
+                    let detail = serde_json::json!({
+                        "from": there.person.role.code(),
+                        "to": role.code(),
+                        "from_company": there.person.company,
+                        "to_company": company,
+                    });
                     let record = record(by.actor(), &there.person, "account.role_changed", now, &detail)?;
                     audit::record(conn, vec![record]).await?;
                     Ok(Member { person: Person { role, company, ..there.person }, ..there })
