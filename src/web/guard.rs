@@ -280,13 +280,14 @@ fn is_free(path: &str) -> bool {
 }
 
 /// Where someone could try out passwords and codes, or make us write letters.
-const GUESSES: [&str; 13] = [
+const GUESSES: [&str; 14] = [
     "/api/v1/users/auth/register",
     "/api/v1/users/verify-otp",
     "/api/v1/users/request-otp",
     "/api/v1/users/auth/login",
     "/api/v1/users/auth/password/forgot",
     "/api/v1/users/auth/password/reset",
+    "/api/v1/users/auth/password/change",
     "/api/v1/users/kyc/token",
     "/login",
     "/signup",

@@ -337,7 +337,11 @@ async fn codes_and_passwords_are_guessed_ten_times_a_minute_from_one_address() {
     let app = TestApp::start().await;
     let body = json!({"email": NOBODY, "password": "guess", "otp": "000000"});
     let mut statuses = Vec::new();
-    for path in ["auth/login", "verify-otp", "auth/password/forgot", "kyc/token"].iter().cycle().take(11) {
+    for path in ["auth/login", "verify-otp", "auth/password/forgot", "kyc/token", "auth/password/change"]
+        .iter()
+        .cycle()
+        .take(11)
+    {
         statuses.push(users(&app, path, &body).await.status);
     }
     assert!(statuses[..10].iter().all(|status| *status != 429), "{statuses:?}");

@@ -116,27 +116,31 @@ impl People {
     /// Changes the password of somebody who has signed in; ends the person's other sign-ins.
     ///
     /// # Errors
-    /// `Invalid` when the old one is wrong or the new one breaks a rule.
+    /// `Invalid` when the old one is wrong, which counts as at sign-in, or the new one breaks a rule.
     pub async fn change_password(&self, login: &Login, old: Secret, new: Secret) -> Result<()> {
         password::check(&new).map_err(|error| named(error, "new_password"))?;
         let (account, now) = (login.person.id, self.clock.now());
         let stored = self.db.read(move |conn| Box::pin(store::find_password(conn, account))).await?;
-        if !self.passwords.verify(old, stored.clone()).await? {
-            let message = "That is not your password.";
-            return Err(Error::invalid_field("old_password", "wrong_password", message));
-        }
-        let (hash, person, kept) = (self.passwords.hash(new).await?, login.person.clone(), login.id);
-        self.db
-            .transact(move |conn| {
-                Box::pin(async move {
-                    store::set_password(conn, person.id, &hash).await?;
-                    sessions::end_all(conn, person.id, Some(kept), now, "password_changed").await?;
-                    let detail = serde_json::json!({});
-                    let record = record(person.actor(), &person, "account.password_changed", now, &detail)?;
-                    audit::record(conn, vec![record]).await
-                })
+        let stored = stored.unwrap_or_default();
+        let is_right = self.passwords.verify(old, Some(stored.clone())).await?;
+        let new = if is_right { Some(self.passwords.hash(new).await?) } else { None };
+        let (person, kept) = (login.person.clone(), login.id);
+        let changed = self.db.transact(move |conn| {
+            Box::pin(async move {
+                let opens = sessions::settle(conn, person.id, (&stored, is_right), now).await?;
+                let Some(hash) = new.filter(|_| opens) else { return Ok(false) };
+                store::set_password(conn, person.id, &hash).await?;
+                sessions::end_all(conn, person.id, Some(kept), now, "password_changed").await?;
+                let detail = serde_json::json!({});
+                let record = record(person.actor(), &person, "account.password_changed", now, &detail)?;
+                audit::record(conn, vec![record]).await?;
+                Ok(true)
             })
-            .await
+        });
+        if changed.await? {
+            return Ok(());
+        }
+        Err(Error::invalid_field("old_password", "wrong_password", "That is not your password."))
     }
 }
 

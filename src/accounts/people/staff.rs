@@ -80,9 +80,7 @@ impl People {
                     };
                     store::set_company_state(conn, company, state).await?;
                     if is_suspended {
-                        let people = store::list_of_company(conn, company).await?;
-                        let people = people.into_iter().map(|member| member.person.id).collect();
-                        sessions::end_all_of(conn, people, now, "company_suspended").await?;
+                        sessions::end_all_of(conn, company, now, "company_suspended").await?;
                     }
                     let action = if is_suspended { "company.suspended" } else { "company.restored" };
                     audit::record(conn, vec![about_company(by, company, action, now)?]).await?;

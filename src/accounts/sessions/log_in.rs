@@ -1,18 +1,14 @@
 //! Signing in with a password: one piece of work for a right and a wrong one, a known and an unknown address.
 //!
-//! After five wrong passwords in a row an account is locked for half a minute, and twice as long after each further one,
-//! up to an hour. A locked account answers as for a wrong password, whatever is tried; a password set anew by mail opens
-//! it at once.
+//! Too many wrong passwords lock an account ([`super::attempts`]). A locked one answers as for a wrong password, whatever
+//! is tried; a password set anew by mail opens it at once.
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::claims::Kind;
 use super::store::{self, Door};
-use super::{Opened, Sessions};
+use super::{Opened, Sessions, attempts, write};
 use crate::accounts::companies::CompanyState;
-use crate::base::id::AccountId;
 use crate::base::{Error, Result, Secret};
 
 /// Which sign-ins a caller takes.
@@ -25,11 +21,6 @@ pub enum Entrance {
     /// Either; [`super::Login::kind`] tells which it became.
     Either,
 }
-
-/// Wrong passwords in a row before an account is locked.
-const FREE_TRIES: i32 = 5;
-const FIRST_LOCK: i64 = 30;
-const LONGEST_LOCK: i64 = 3600;
 
 /// A refusal is given no earlier: whether something was written meanwhile, its time does not tell.
 const EARLIEST_REFUSAL: Duration = Duration::from_millis(100);
@@ -48,59 +39,50 @@ impl Sessions {
         user_agent: Option<String>,
     ) -> Result<Opened> {
         let began = tokio::time::Instant::now();
-        let outcome = self.try_door(email, password, entrance).await;
+        let outcome = self.try_door(email, password, entrance, user_agent).await;
         if matches!(outcome, Err(Error::Unauthenticated(_))) {
             tokio::time::sleep_until(began + EARLIEST_REFUSAL).await;
         }
-        let (account, kind) = outcome?;
-        self.open(account, kind, user_agent).await
+        outcome
     }
 
-    async fn try_door(&self, email: &str, password: Secret, entrance: Entrance) -> Result<(AccountId, Kind)> {
+    async fn try_door(
+        &self,
+        email: &str,
+        password: Secret,
+        entrance: Entrance,
+        user_agent: Option<String>,
+    ) -> Result<Opened> {
         let (email, now) = (email.trim().to_lowercase(), self.clock.now());
         let door = self.db.read(move |conn| Box::pin(store::find_door(conn, email))).await?;
-        let is_locked = door.as_ref().is_some_and(|door| door.locked_until.is_some_and(|until| until > now));
-        // A locked account costs the same work as any other, against a hash that nothing matches.
-        let hash = door.as_ref().filter(|_| !is_locked).map(|door| door.hash.clone());
+        let hash = door.as_ref().map(|door| door.hash.clone());
         let is_right = self.passwords.verify(password, hash).await?;
-        match door {
-            Some(door) if is_right => {
-                let account = door.account;
-                self.db.transact(move |conn| Box::pin(store::unlock(conn, account))).await?;
-                Ok((account, admit(&door, entrance)?))
-            }
-            Some(door) if !is_locked => {
-                self.count_failure(door.account, now).await?;
-                Err(wrong())
-            }
-            _ => Err(wrong()),
-        }
-    }
-
-    async fn count_failure(&self, account: AccountId, now: Timestamp) -> Result<()> {
-        self.db
-            .transact(move |conn| {
-                Box::pin(async move {
-                    let failures = store::count_failure(conn, account).await?;
-                    match lock_after(failures) {
-                        Some(lock) => store::lock(conn, account, super::claims::later(now, lock)).await,
-                        None => Ok(()),
-                    }
-                })
+        let Some(door) = door else { return Err(wrong()) };
+        let admitted = admit(&door, entrance);
+        let fresh = match &admitted {
+            Ok(kind) if is_right => Some(self.fresh(door.account, *kind, now, user_agent)),
+            _ => None,
+        };
+        // One transaction: a lock or a new password of meanwhile is seen, and none comes between this and the sign-in.
+        let settled = self.db.transact(move |conn| {
+            Box::pin(async move {
+                if !attempts::settle(conn, door.account, (&door.hash, is_right), now).await? {
+                    return Ok(None);
+                }
+                let Some((row, refresh)) = fresh else { return Ok(Some(None)) };
+                let login = write(conn, row, &refresh).await?;
+                Ok(Some(Some((login, refresh))))
             })
-            .await
+        });
+        let Some(opened) = settled.await? else { return Err(wrong()) };
+        admitted?;
+        let (login, refresh) = opened.ok_or_else(wrong)?;
+        self.hand_out(login, &refresh, now)
     }
 }
 
 fn wrong() -> Error {
     Error::Unauthenticated("No active account found with the given credentials".into())
-}
-
-/// How long an account is locked after so many wrong passwords in a row.
-fn lock_after(failures: i32) -> Option<SignedDuration> {
-    let doublings = u32::try_from(failures.checked_sub(FREE_TRIES)?).ok()?;
-    let seconds = FIRST_LOCK.checked_shl(doublings.min(16)).unwrap_or(LONGEST_LOCK);
-    Some(SignedDuration::from_secs(seconds.min(LONGEST_LOCK)))
 }
 
 /// What a right password opens.
@@ -135,17 +117,5 @@ fn admit(door: &Door, entrance: Entrance) -> Result<Kind> {
         (Kind::Full, Entrance::Onboarding) => {
             Err(Error::barred("account_active", "Your account is approved. Please log in."))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn locks_begin_after_five_and_double_up_to_an_hour() {
-        let seconds = |failures| lock_after(failures).map(|lock| lock.as_secs());
-        assert_eq!([0, 4, 5, 6, 7].map(seconds), [None, None, Some(30), Some(60), Some(120)]);
-        assert_eq!([12, 13, 500, i32::MAX].map(seconds), [Some(3600); 4]);
     }
 }

@@ -5,6 +5,7 @@
 //! once: [`refresh`] replaces it. What is here: sign-ins. What is not: who people are (`people`), how tokens travel in a
 //! request (`web::auth`).
 
+mod attempts;
 mod check;
 mod claims;
 mod log_in;
@@ -13,6 +14,7 @@ mod store;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(super) use attempts::settle;
 pub use claims::Kind;
 pub use log_in::Entrance;
 pub(super) use store::unlock;
@@ -23,7 +25,7 @@ use super::companies::Company;
 use super::password::Passwords;
 use super::people::Person;
 use crate::audit::{self, Record};
-use crate::base::id::{AccountId, LoginId};
+use crate::base::id::{AccountId, CompanyId, LoginId};
 use crate::base::{Actor, Clock, Error, Keys, Result, Secret};
 use crate::db::{Conn, Db};
 
@@ -122,23 +124,35 @@ impl Sessions {
     /// # Errors
     /// `NotFound` when there is no such person, or it may not act.
     pub async fn open(&self, account: AccountId, kind: Kind, user_agent: Option<String>) -> Result<Opened> {
-        let (now, first) = (self.clock.now(), fresh_secret());
+        let now = self.clock.now();
+        let (row, refresh) = self.fresh(account, kind, now, user_agent);
+        let written = self.db.transact(move |conn| {
+            Box::pin(async move {
+                let login = write(conn, row, &refresh).await?;
+                Ok((login, refresh))
+            })
+        });
+        let (login, refresh) = written.await?;
+        self.hand_out(login, &refresh, now)
+    }
+
+    /// A sign-in that is not written yet, and what its first refresh token says.
+    fn fresh(
+        &self,
+        account: AccountId,
+        kind: Kind,
+        now: Timestamp,
+        user_agent: Option<String>,
+    ) -> (store::NewRow, Refresh) {
         let until = self.refresh_until(now, now);
         let user_agent = user_agent.map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect());
         let row = store::NewRow { id: LoginId::new(), account, kind, now, until, user_agent };
-        let refresh = Refresh { sid: row.id, jti: first };
-        let (id, hash) = (row.id, refresh.hash());
-        let login = self.db.transact(move |conn| {
-            Box::pin(async move {
-                store::insert(conn, row, &hash).await?;
-                let login = store::find_live(conn, vec![id], now).await?.pop();
-                let login = login.ok_or(Error::NotFound("Account"))?;
-                audit::record(conn, vec![record(&login.person, id, "session.opened", now, kind.code())?]).await?;
-                Ok(login)
-            })
-        });
-        let login = login.await?;
-        let pair = self.pair(&login, &refresh, now)?;
+        let refresh = Refresh { sid: row.id, jti: fresh_secret() };
+        (row, refresh)
+    }
+
+    fn hand_out(&self, login: Login, refresh: &Refresh, now: Timestamp) -> Result<Opened> {
+        let pair = self.pair(&login, refresh, now)?;
         Ok(Opened { login, pair })
     }
 
@@ -198,6 +212,15 @@ impl Sessions {
     }
 }
 
+/// Writes a sign-in; `NotFound` when there is no such person, or it may not act.
+async fn write(conn: &mut Conn, row: store::NewRow, refresh: &Refresh) -> Result<Login> {
+    let (id, kind, now) = (row.id, row.kind, row.now);
+    store::insert(conn, row, &refresh.hash()).await?;
+    let login = store::find_live(conn, vec![id], now).await?.pop().ok_or(Error::NotFound("Account"))?;
+    audit::record(conn, vec![record(&login.person, id, "session.opened", now, kind.code())?]).await?;
+    Ok(login)
+}
+
 /// Whether a credential has the form of a person's token, a JSON Web Token, and not that of an API token.
 #[must_use]
 pub fn is_access_token(text: &str) -> bool {
@@ -216,15 +239,15 @@ pub async fn end_all(
     now: Timestamp,
     why: &'static str,
 ) -> Result<()> {
-    store::revoke_all(conn, vec![account], except, now, why).await
+    store::revoke_all(conn, account, except, now, why).await
 }
 
-/// As [`end_all`], of many people.
+/// As [`end_all`], of everybody who works for a company.
 ///
 /// # Errors
 /// As [`end_all`].
-pub async fn end_all_of(conn: &mut Conn, people: Vec<AccountId>, now: Timestamp, why: &'static str) -> Result<()> {
-    store::revoke_all(conn, people, None, now, why).await
+pub async fn end_all_of(conn: &mut Conn, company: CompanyId, now: Timestamp, why: &'static str) -> Result<()> {
+    store::revoke_company(conn, company, now, why).await
 }
 
 fn fresh_secret() -> String {

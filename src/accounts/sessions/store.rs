@@ -182,15 +182,23 @@ pub(super) async fn revoke(
 
 pub(super) async fn revoke_all(
     conn: &mut Conn,
-    people: Vec<AccountId>,
+    account: AccountId,
     except: Option<LoginId>,
     now: Timestamp,
     why: &str,
 ) -> Result<()> {
     let set = (sessions::revoked_at.eq(Some(At(now))), sessions::revoked_for.eq(Some(why)));
-    let rows = sessions::table.filter(sessions::account_id.eq_any(people)).filter(sessions::revoked_at.is_null());
+    let rows = sessions::table.filter(sessions::account_id.eq(account)).filter(sessions::revoked_at.is_null());
     let kept = except.unwrap_or(LoginId(uuid::Uuid::nil()));
     execute!(conn, diesel::update(rows.filter(sessions::id.ne(kept))).set(set))?;
+    Ok(())
+}
+
+pub(super) async fn revoke_company(conn: &mut Conn, company: CompanyId, now: Timestamp, why: &str) -> Result<()> {
+    let set = (sessions::revoked_at.eq(Some(At(now))), sessions::revoked_for.eq(Some(why)));
+    let people = accounts::table.filter(accounts::company_id.eq(company)).select(accounts::id);
+    let rows = sessions::table.filter(sessions::account_id.eq_any(people)).filter(sessions::revoked_at.is_null());
+    execute!(conn, diesel::update(rows).set(set))?;
     Ok(())
 }
 
@@ -218,26 +226,18 @@ pub(super) struct Door {
     pub is_suspended: bool,
     pub is_staff: bool,
     pub company: Option<Company>,
-    pub locked_until: Option<Timestamp>,
 }
 
 pub(super) async fn find_door(conn: &mut Conn, email: String) -> Result<Option<Door>> {
-    type Columns = ((AccountId, String, String, Option<At>, Option<At>, Option<At>), Option<CompanyColumns>);
+    type Columns = ((AccountId, String, String, Option<At>, Option<At>), Option<CompanyColumns>);
     let query = accounts::table
         .left_join(companies::table.on(companies::id.nullable().eq(accounts::company_id)))
         .filter(accounts::email.eq(email))
         .select((
-            (
-                accounts::id,
-                accounts::password_hash,
-                accounts::role,
-                accounts::verified_at,
-                accounts::suspended_at,
-                accounts::locked_until,
-            ),
+            (accounts::id, accounts::password_hash, accounts::role, accounts::verified_at, accounts::suspended_at),
             (companies::id, companies::name, companies::slug, companies::state).nullable(),
         ));
-    let Some(((account, hash, role, verified, suspended, locked), company)) = find!(conn, Columns, query)? else {
+    let Some(((account, hash, role, verified, suspended), company)) = find!(conn, Columns, query)? else {
         return Ok(None);
     };
     let company =
@@ -250,19 +250,40 @@ pub(super) async fn find_door(conn: &mut Conn, email: String) -> Result<Option<D
         is_suspended: suspended.is_some(),
         is_staff: role.is_staff(),
         company: company.transpose()?,
-        locked_until: locked.map(|at| at.0),
     }))
 }
 
-/// Counts a wrong password; says how many there were since the last right one.
-pub(super) async fn count_failure(conn: &mut Conn, account: AccountId) -> Result<i32> {
-    let row = accounts::table.find(account);
-    execute!(&mut *conn, diesel::update(row).set(accounts::failed_logins.eq(accounts::failed_logins + 1)))?;
-    Ok(find!(conn, i32, row.select(accounts::failed_logins))?.unwrap_or_default())
+/// What decides about the next try of a password.
+pub(super) struct Tries {
+    pub hash: String,
+    pub failures: i32,
+    pub locked_until: Option<Timestamp>,
 }
 
-pub(super) async fn lock(conn: &mut Conn, account: AccountId, until: Timestamp) -> Result<()> {
-    execute!(conn, diesel::update(accounts::table.find(account)).set(accounts::locked_until.eq(Some(At(until)))))?;
+/// The tries of an account, which nobody else changes before the end of the transaction.
+pub(super) async fn lock_tries(conn: &mut Conn, account: AccountId) -> Result<Option<Tries>> {
+    type Columns = (String, i32, Option<At>);
+    let columns = (accounts::password_hash, accounts::failed_logins, accounts::locked_until);
+    let query = accounts::table.find(account).select(columns);
+    let row = match conn {
+        Conn::Postgres(conn) => {
+            diesel_async::RunQueryDsl::get_result::<Columns>(query.for_no_key_update(), &mut **conn).await
+        }
+        Conn::Sqlite(conn) => diesel::RunQueryDsl::get_result::<Columns>(query, &mut **conn),
+    };
+    let row = row.optional()?;
+    Ok(row.map(|(hash, failures, locked)| Tries { hash, failures, locked_until: locked.map(|at| at.0) }))
+}
+
+/// Writes how many passwords in a row were wrong, and until when the account is locked for that.
+pub(super) async fn note_failure(
+    conn: &mut Conn,
+    account: AccountId,
+    failures: i32,
+    until: Option<Timestamp>,
+) -> Result<()> {
+    let set = (accounts::failed_logins.eq(failures), accounts::locked_until.eq(until.map(At)));
+    execute!(conn, diesel::update(accounts::table.find(account)).set(set))?;
     Ok(())
 }
 
