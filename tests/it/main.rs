@@ -30,6 +30,7 @@ mod house;
 mod house_proof;
 mod idempotency;
 mod inbox;
+mod invitations;
 mod kyc;
 mod live;
 mod live_limits;

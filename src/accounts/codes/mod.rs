@@ -114,6 +114,30 @@ pub(super) async fn book(conn: &mut Conn, account: AccountId, kind: &str, now: T
     Ok(true)
 }
 
+/// Counts a letter of this kind for the account; `false`, and nothing counted, when there were so many in a day already.
+///
+/// # Errors
+/// `Unavailable` or `Internal`; the transaction must not be committed.
+pub(super) async fn count(conn: &mut Conn, account: AccountId, kind: &str, most: i32, now: Timestamp) -> Result<bool> {
+    let asked = store::find(conn, account, kind).await?;
+    let current = asked.filter(|asked| now.duration_since(asked.window_began) < DAY);
+    let (sends, window_began) = current.map_or((0, now), |asked| (asked.sends, asked.window_began));
+    if sends >= most {
+        return Ok(false);
+    }
+    let booking = store::Booking { sends: sends + 1, window_began, now, until: now };
+    store::book(conn, account, kind, booking).await?;
+    Ok(true)
+}
+
+/// Makes a code void and lets no letter bring another one, even one that is queued already.
+///
+/// # Errors
+/// `Unavailable` or `Internal`; the transaction must not be committed.
+pub(super) async fn withdraw(conn: &mut Conn, account: AccountId, purpose: CodePurpose) -> Result<()> {
+    store::withdraw(conn, account, purpose).await
+}
+
 /// Makes a code void, booked or sent.
 ///
 /// # Errors

@@ -99,3 +99,10 @@ pub(super) async fn clear(conn: &mut Conn, account: AccountId, purpose: CodePurp
     execute!(conn, diesel::update(row).set(set))?;
     Ok(())
 }
+
+/// As [`clear`], also of one that is booked and not made yet.
+pub(super) async fn withdraw(conn: &mut Conn, account: AccountId, purpose: CodePurpose) -> Result<()> {
+    let set = (account_codes::mac.eq(None::<Vec<u8>>), account_codes::tries.eq(-1));
+    execute!(conn, diesel::update(account_codes::table.find((account, purpose.code()))).set(set))?;
+    Ok(())
+}

@@ -112,6 +112,13 @@ pub struct Member {
     pub created_at: Timestamp,
 }
 
+impl Member {
+    /// Whether it was removed before it had proven its address: its row waits for whoever claims that.
+    fn is_gone(&self) -> bool {
+        self.person.role == Role::Vendor && self.person.company.is_none()
+    }
+}
+
 /// The people of a deployment. Cheap to clone.
 #[derive(Clone)]
 pub struct People {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{People, Person, Role, fields, record, store};
+use super::{Member, People, Person, Role, fields, record, store};
 use crate::accounts::companies::{Company, CompanyState};
 use crate::accounts::{codes, password};
 use crate::audit;
@@ -71,12 +71,12 @@ impl People {
             .transact(move |conn| {
                 Box::pin(async move {
                     // Locked, so that an address that is being proven at this moment is seen to be.
-                    match store::lock_by_email(conn, &wish.email).await? {
+                    match store::lock_claim(conn, &wish.email).await? {
                         None => create(conn, &wish, &hash, now).await,
                         Some(there) if there.is_verified || there.person.role.is_staff() => {
                             turn_away(conn, there.person.id, now).await
                         }
-                        Some(there) => replace(conn, there.person, &wish, &hash, now).await,
+                        Some(there) => replace(conn, &there, &wish, &hash, now).await,
                     }
                 })
             })
@@ -114,28 +114,49 @@ async fn make_company(conn: &mut Conn, name: &str, now: Timestamp) -> Result<Com
     Err(Error::internal("no free name for a company in addresses"))
 }
 
-/// An address nobody has proven belongs to whoever signs up with it next; a code that is out already proves it no more.
-async fn replace(conn: &mut Conn, there: Person, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<()> {
-    // Somebody who was invited joins the company of the invitation by its code, and no other.
-    if store::is_invited(conn, there.id).await? {
-        codes::ask(conn, there.id, CodePurpose::Invite, now).await?;
-        return Ok(());
+/// An address nobody has proven belongs to whoever signs up with it next, with a company of its own: an invitation that was
+/// not answered is over.
+async fn replace(conn: &mut Conn, there: &Member, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<()> {
+    let company = match there.person.company {
+        Some(company) if !store::is_invited(conn, there.person.id).await? => {
+            store::rename_company(conn, company, &wish.company_name).await?;
+            company
+        }
+        _ => make_company(conn, &wish.company_name, now).await?,
+    };
+    let (name, company) = (wish.company_name.clone(), Some(company));
+    let person = Person { name, role: Role::Vendor, company, ..there.person.clone() };
+    claim(conn, there, (&person, hash), CodePurpose::Verify, now).await?;
+    let detail = serde_json::json!({"company": wish.company_name, "from_company": there.person.company});
+    audit::record(conn, vec![record(person.actor(), &person, "account.registered_again", now, &detail)?]).await
+}
+
+/// Gives a row nobody has proven to whoever has its address now. What was mailed before proves it no more. The row stays,
+/// and with it the count of letters: no address is written to without end by claiming it anew.
+pub(super) async fn claim(
+    conn: &mut Conn,
+    there: &Member,
+    (person, hash): (&Person, &str),
+    purpose: CodePurpose,
+    now: Timestamp,
+) -> Result<()> {
+    store::replace(conn, person, hash, now).await?;
+    if there.is_gone() {
+        store::set_suspended(conn, person.id, None).await?;
     }
-    store::set_password(conn, there.id, hash).await?;
-    store::rename(conn, there.id, &wish.company_name).await?;
-    if let Some(company) = there.company {
-        store::rename_company(conn, company, &wish.company_name).await?;
+    for earlier in [CodePurpose::Verify, CodePurpose::Invite, CodePurpose::Reset] {
+        if earlier != purpose {
+            codes::withdraw(conn, person.id, earlier).await?;
+        }
     }
-    let detail = serde_json::json!({"company": wish.company_name});
-    audit::record(conn, vec![record(there.actor(), &there, "account.registered_again", now, &detail)?]).await?;
-    if !codes::ask(conn, there.id, CodePurpose::Verify, now).await? {
-        codes::void(conn, there.id, CodePurpose::Verify).await?;
+    if !codes::ask(conn, person.id, purpose, now).await? {
+        codes::void(conn, person.id, purpose).await?;
     }
     Ok(())
 }
 
 /// Tells the owner of a taken address, not too often.
-async fn turn_away(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<()> {
+pub(super) async fn turn_away(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<()> {
     if codes::book(conn, account, TAKEN, now).await? {
         jobs::enqueue(conn, &[Job::TakenLetter { account }], now).await?;
     }

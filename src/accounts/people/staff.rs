@@ -175,6 +175,10 @@ impl People {
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
+                    let there = store::lock_claim(conn, &person.email).await?;
+                    if let Some(gone) = there.filter(Member::is_gone) {
+                        store::free_address(conn, gone.person.id).await?;
+                    }
                     store::insert(conn, &person, &hash, Some(now), now).await?;
                     let detail = serde_json::json!({"email": person.email, "role": role.code()});
                     audit::record(conn, vec![record(by, &person, "account.set_up", now, &detail)?]).await?;

@@ -35,7 +35,12 @@ const COLUMNS: (
     accounts::created_at,
 );
 
+/// An invitation of an address that belongs to somebody else is nobody's: its identifier stands behind the address, where
+/// no address has a space, so that nothing finds it by the address. It is shown without.
+const BEHIND: char = ' ';
+
 fn to_member((id, email, name, role, company, verified, suspended, created): Columns) -> Result<Member> {
+    let email = email.split_once(BEHIND).map_or(email.as_str(), |(shown, _)| shown).to_owned();
     Ok(Member {
         person: Person { id, email, name, role: role.parse()?, company },
         is_verified: verified.is_some(),
@@ -53,6 +58,13 @@ macro_rules! present {
     };
 }
 
+macro_rules! set {
+    ($conn:expr, $account:expr, $set:expr) => {{
+        execute!($conn, diesel::update(accounts::table.find($account)).set($set))?;
+        Ok(())
+    }};
+}
+
 pub(super) async fn find(conn: &mut Conn, account: AccountId) -> Result<Option<Member>> {
     find!(conn, Columns, present!().filter(accounts::id.eq(account)))?.map(to_member).transpose()
 }
@@ -67,6 +79,36 @@ pub(super) async fn lock_by_email(conn: &mut Conn, email: &str) -> Result<Option
         Conn::Sqlite(conn) => diesel::RunQueryDsl::get_result::<Columns>(query, &mut **conn),
     };
     row.optional()?.map(to_member).transpose()
+}
+
+/// The row that has the address, also one of somebody who was removed before proving it; locked as in [`lock_by_email`].
+pub(super) async fn lock_claim(conn: &mut Conn, email: &str) -> Result<Option<Member>> {
+    let query = accounts::table.filter(accounts::email.eq(email)).select(COLUMNS);
+    let row = match conn {
+        Conn::Postgres(conn) => {
+            diesel_async::RunQueryDsl::get_result::<Columns>(query.for_no_key_update(), &mut **conn).await
+        }
+        Conn::Sqlite(conn) => diesel::RunQueryDsl::get_result::<Columns>(query, &mut **conn),
+    };
+    row.optional()?.map(to_member).transpose()
+}
+
+/// Makes another person of a row, under the same address.
+pub(super) async fn replace(conn: &mut Conn, person: &Person, hash: &str, now: Timestamp) -> Result<()> {
+    let set = (
+        accounts::name.eq(&person.name),
+        accounts::role.eq(person.role.code()),
+        accounts::company_id.eq(person.company),
+        accounts::password_hash.eq(hash),
+        accounts::created_at.eq(At(now)),
+    );
+    set!(conn, person.id, set)
+}
+
+/// Writes an invitation that nobody can answer, for the address is somebody else's.
+pub(super) async fn insert_idle(conn: &mut Conn, person: &Person, now: Timestamp) -> Result<()> {
+    let email = format!("{}{BEHIND}{}", person.email, person.id);
+    insert(conn, &Person { email, ..person.clone() }, "", None, now).await
 }
 
 /// Whether an account waits for the answer to an invitation: it never had a password.
@@ -106,13 +148,6 @@ pub(super) async fn insert(
     Ok(())
 }
 
-macro_rules! set {
-    ($conn:expr, $account:expr, $set:expr) => {{
-        execute!($conn, diesel::update(accounts::table.find($account)).set($set))?;
-        Ok(())
-    }};
-}
-
 pub(super) async fn rename(conn: &mut Conn, account: AccountId, name: &str) -> Result<()> {
     set!(conn, account, accounts::name.eq(name))
 }
@@ -138,10 +173,19 @@ pub(super) async fn set_role(
     set!(conn, account, (accounts::role.eq(role.code()), accounts::company_id.eq(company)))
 }
 
-/// Takes the person out of its company and frees its address. The row stays: papers and audit rows name it.
-pub(super) async fn remove(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<()> {
+/// Frees the address of somebody who was removed.
+pub(super) async fn free_address(conn: &mut Conn, account: AccountId) -> Result<()> {
+    set!(conn, account, accounts::email.eq(format!("{account}@removed.invalid")))
+}
+
+/// Takes the person out of its company and frees its address. The row stays: papers and audit rows name it. One that was
+/// never proven keeps its address until somebody claims it, and with it the count of letters it was sent.
+pub(super) async fn remove(conn: &mut Conn, there: &Member, now: Timestamp) -> Result<()> {
+    let account = there.person.id;
+    if there.is_verified {
+        free_address(conn, account).await?;
+    }
     let set = (
-        accounts::email.eq(format!("{account}@removed.invalid")),
         accounts::company_id.eq(None::<CompanyId>),
         accounts::password_hash.eq(""),
         accounts::suspended_at.eq(Some(At(now))),

@@ -50,10 +50,12 @@ pub async fn list_colleagues(caller: Merchant, people: Data<People>) -> Answer {
 }
 
 /// Invites somebody into one's company: a mailed code lets it choose a password.
+///
+/// The reply is the same when the address is somebody else's, who gets a mail that says so. At most 50 invitations a day.
 #[utoipa::path(post, path = "/api/v1/company/people", tag = "Accounts", request_body = Invite,
     responses((status = 201, description = "The invitation is on its way", body = PersonView), (status = 400, response = crate::web::api::BadRequest),
         (status = 401, response = crate::web::api::Unauthorized), (status = 403, response = crate::web::api::Forbidden),
-        (status = 409, description = "`email_taken`", body = ProblemView, content_type = "application/problem+json")),
+        (status = 409, description = "`email_taken`: by a colleague", body = ProblemView, content_type = "application/problem+json")),
     security(("person" = []), ("cookie" = [])))]
 pub async fn invite_colleague(incoming: Incoming, caller: Merchant, people: Data<People>) -> Answer {
     let body: Invite = incoming.json().await?;
