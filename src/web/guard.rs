@@ -104,15 +104,16 @@ impl Guard {
 
     /// Counts a request before it is handled.
     fn admit(&self, request: &ServiceRequest, client: IpAddr, token: Option<&Secret>) -> Option<Allowance> {
-        if is_free(request.path()) {
+        let path = routed_path(request.request());
+        if is_free(path) {
             return None;
         }
         let (client, now) = (counted_as(client), self.clock.now());
         let take = |key: Key<'_>, limit| self.buckets.take(&key, limit, now);
-        if is_guess(request.method(), request.path()) {
+        if is_guess(request.method(), path) {
             return take(Key::Guess(client), self.limits.guess);
         }
-        if is_live(request.path()) {
+        if is_live(path) {
             return take(Key::Live(client), self.limits.live);
         }
         let Some(token) = token else { return take(Key::Public(client), self.limits.public) };
@@ -154,6 +155,13 @@ impl Guard {
     }
 }
 
+/// The path a request is routed by: needless percent-encoding undone. What is told from a path must be told from this
+/// one, or `/%6Cogin` would be served as `/login` and guarded as something else.
+#[must_use]
+pub fn routed_path(request: &HttpRequest) -> &str {
+    request.match_info().get_ref().path()
+}
+
 /// Wraps the whole app: `App::new().app_data(Data::new(guard)).wrap(from_fn(guard::watch))`.
 ///
 /// # Errors
@@ -169,25 +177,26 @@ pub async fn watch<B: MessageBody + 'static>(
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let client = guard.client(&request);
     request.extensions_mut().insert(ClientAddress(client));
-    let token = match request.path() {
+    let token = match routed_path(request.request()) {
         path if is_webhook(path) => Some(webhook_sender(&request, client)),
         path if is_tokened(path) => counted_credential(request.request()),
         _ => None,
     };
     let allowance = guard.admit(&request, client, token.as_ref());
-    let span = telemetry::request_span(id.to_str().unwrap_or_default(), method, request.path());
-    let mut response = match allowance.filter(|allowance| !allowance.allowed) {
-        Some(allowance) => {
-            let refusal = refuse(request.request(), allowance.retry_after);
-            request.into_response(refusal.map_into_right_body())
-        }
+    let path = routed_path(request.request()).to_owned();
+    let span = telemetry::request_span(id.to_str().unwrap_or_default(), method, &path);
+    let refusal = match allowance.filter(|allowance| !allowance.allowed) {
+        Some(allowance) => Some(refuse(request.request(), allowance.retry_after)),
+        None => path.contains('\0').then(no_such_address),
+    };
+    let mut response = match refusal {
+        Some(refusal) => request.into_response(refusal.map_into_right_body()),
         None => next.call(request).instrument(span.clone()).await?.map_into_left_body(),
     };
     let status = response.status();
     if let Some(token) = token.filter(|_| allowance.is_none_or(|allowance| allowance.allowed)) {
         guard.learn(client, &token, status);
     }
-    let path = response.request().path().to_owned();
     let headers = response.headers_mut();
     let is_problem = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_TYPE);
     headers.insert(REQUEST_ID, id.clone());
@@ -333,8 +342,13 @@ fn is_webhook(path: &str) -> bool {
 /// elsewhere uses up what a merchant is allowed by using its name.
 fn webhook_sender(request: &ServiceRequest, client: IpAddr) -> Secret {
     let email = request.headers().get("X-Customer-Email").map(HeaderValue::as_bytes).unwrap_or_default();
-    let path = request.path().trim_end_matches('/');
+    let path = routed_path(request.request()).trim_end_matches('/');
     Secret::new(format!("webhook {client} {path} {}", String::from_utf8_lossy(email)))
+}
+
+/// No name of ours holds a NUL, and one of the databases would choke on it.
+fn no_such_address() -> HttpResponse {
+    Problem(base::Error::invalid("bad_path", "An address must not contain NUL characters")).error_response()
 }
 
 /// 429 in the words and the shape of whoever asks.

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::auth::who;
 use super::body;
 use super::error::{Problem, status_of};
+use super::guard::routed_path;
 use crate::base::{Error, Result};
 use crate::idempotency::{Claim, Idempotency, Key, Reply};
 
@@ -35,7 +36,10 @@ pub async fn carry_out_once<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if request.method().is_safe() || !request.headers().contains_key(KEY) || has_secret_reply(request.path()) {
+    if request.method().is_safe()
+        || !request.headers().contains_key(KEY)
+        || has_secret_reply(routed_path(request.request()))
+    {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     match claim(&mut request).await {
@@ -112,7 +116,7 @@ fn key_text(request: &ServiceRequest) -> Result<String> {
 fn fingerprint(request: &ServiceRequest, body: &[u8]) -> [u8; 32] {
     let query = url::form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "token");
     let query: BTreeMap<_, _> = query.collect();
-    let path = request.path().trim_end_matches('/');
+    let path = routed_path(request.request()).trim_end_matches('/');
     let head = format!("{} {path} {query:?} {}\n", request.method(), body::media_type(request.request()));
     Sha256::new().chain_update(head).chain_update(body).finalize().into()
 }
@@ -198,7 +202,7 @@ fn replay(reply: Reply) -> HttpResponse {
 
 /// The error in the shape the path's clients know.
 fn refuse(request: &ServiceRequest, error: Error) -> HttpResponse {
-    if request.path().starts_with("/api/v1/") {
+    if routed_path(request.request()).starts_with("/api/v1/") {
         return Problem(error).error_response();
     }
     let (status, _) = status_of(&error);

@@ -21,6 +21,10 @@ impl Query {
 
     fn read(text: &str, known: &[&'static str]) -> Result<Self> {
         let pairs: Vec<(String, String)> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        if let Some((name, _)) = pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            let message = format!("The query parameter {name:?} must not contain NUL characters");
+            return Err(Error::invalid("bad_characters", message));
+        }
         let unknown = pairs.iter().find(|(name, _)| name != "token" && !known.contains(&name.as_str()));
         match unknown {
             None => Ok(Self(pairs)),

@@ -44,6 +44,38 @@ async fn whoever_tries_out_numbers_must_wait_and_is_told_how_long() {
 }
 
 #[tokio::test]
+async fn needless_encoding_of_an_address_changes_nothing() {
+    let clock = Clock::manual("2026-11-21T09:12:00Z".parse().expect("a time"));
+    let app = TestApp::with(&["--rate-guess", "3"], clock).await;
+    let post = async |path: &str, body: serde_json::Value| {
+        let request = app.http.post(format!("{}{path}", app.url)).json(&body);
+        request.send().await.expect("an answer")
+    };
+    let (number, login) = (
+        serde_json::json!({"number": "MB1031", "email": "a@mail.example"}),
+        serde_json::json!({"email": "a@mail.example", "password": "a-good-long-one"}),
+    );
+    assert_eq!(post("/api/v1/track/%6Cookup", number.clone()).await.status(), 202);
+    assert_eq!(post("/%61pi/v1/users/auth/lo%67in/", login.clone()).await.status(), 401);
+    assert_eq!(header(&post("/api/v1/track/lookup", number.clone()).await, "ratelimit-remaining"), "0");
+    for (path, body) in [("/api/v1/track/loo%6Bup", number), ("/api/v1/users/auth/log%69n", login)] {
+        assert_eq!(post(path, body).await.status(), 429, "{path}");
+    }
+    let kept = app.http.get(format!("{}/%61pi/v1/orders", app.url)).send().await.expect("an answer");
+    assert_eq!((kept.status().as_u16(), header(&kept, "cache-control")), (401, "no-store"));
+}
+
+#[tokio::test]
+async fn an_address_with_a_nul_is_refused() {
+    let app = TestApp::start().await;
+    let token = app.token("orders:read").await;
+    for path in ["/api/v1/orders/a%00b", "/api/v1/orders?carrier=a%00b", "/api/v1/orders?a%00b=1"] {
+        let request = app.http.get(format!("{}{path}", app.url)).bearer_auth(&token);
+        assert_eq!(request.send().await.expect("an answer").status(), 400, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_keeps_its_id_down_to_the_audit_trail() {
     let app = TestApp::start().await;
     let token = app.token("orders:write,orders:read,audit:read").await;

@@ -14,6 +14,7 @@ use super::cookies::{self, Renewed};
 use crate::accounts::Sessions;
 use crate::base::{self, Clock};
 use crate::web::PublicUrl;
+use crate::web::guard::routed_path;
 
 /// Wraps the whole app, inside the guard: `App::new().wrap(from_fn(renewal::renew))`.
 ///
@@ -48,8 +49,9 @@ pub async fn renew<B: MessageBody + 'static>(
 
 /// Whether only the session cookie is good any more. Files need nobody to be signed in.
 fn needs_renewal(request: &ServiceRequest, sessions: &Sessions) -> bool {
-    let is_plain = ["/assets/", "/widget/"].iter().any(|start| request.path().starts_with(start))
-        || matches!(request.path(), "/healthz" | "/readyz" | "/metrics");
+    let path = routed_path(request.request());
+    let is_plain = ["/assets/", "/widget/"].iter().any(|start| path.starts_with(start))
+        || matches!(path, "/healthz" | "/readyz" | "/metrics");
     if is_plain || request.headers().contains_key(AUTHORIZATION) {
         return false;
     }
