@@ -1,6 +1,7 @@
 //! The composition root: every part is built here, once, from the settings.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,10 +142,16 @@ impl App {
         });
         let served = server.await.map_err(Error::internal);
         stopping.cancel();
-        work.wait().await;
+        // What is not done by then is done by whoever claims it when its lease has run out.
+        if tokio::time::timeout(FINISHING, work.wait()).await.is_err() {
+            tracing::warn!("work of the background that would not end is left");
+        }
         served
     }
 }
+
+/// How long work of the background may take to end after the last request was answered.
+const FINISHING: Duration = Duration::from_secs(10);
 
 /// Takes the address. Many may wait to be accepted: after a restart everybody comes back in the same moment, and with
 /// the usual 128 most of them would have to knock a second time, a second later.
@@ -183,8 +190,16 @@ async fn told_to_stop() {
 
 fn start_bus(config: &Config) -> Result<Arc<dyn Bus>> {
     let Some(url) = config.redis_url.clone() else { return Ok(Arc::new(LocalBus::new().endpoint())) };
-    let settings = RedisSettings { prefix: config.redis_prefix.clone(), ..RedisSettings::new(url) };
+    let ca_pem = config.redis_ca_file.as_deref().map(read_authority).transpose()?;
+    let settings = RedisSettings { prefix: config.redis_prefix.clone(), ca_pem, ..RedisSettings::new(url) };
     Ok(Arc::new(RedisBus::start(settings)?))
+}
+
+fn read_authority(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|why| {
+        let message = format!("ORDERCAST_REDIS_CA_FILE: {} cannot be read: {why}", path.display());
+        Error::invalid("bad_setting", message)
+    })
 }
 
 /// Mail by SMTP where it is set, else kept in the data folder.

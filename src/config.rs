@@ -72,6 +72,9 @@ pub struct Config {
     /// File that holds the Redis address, in place of REDIS_URL
     #[arg(long, env = "REDIS_URL_FILE")]
     pub redis_url_file: Option<PathBuf>,
+    /// Authorities that Redis' certificate may come from, PEM [default: the system's]
+    #[arg(long, env = "ORDERCAST_REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
     /// Prefix of everything this deployment says on Redis
     #[arg(long, env = "ORDERCAST_REDIS_PREFIX", default_value = "ordercast:")]
     pub redis_prefix: String,

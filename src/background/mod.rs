@@ -35,9 +35,13 @@ pub fn start(
     stop: &CancellationToken,
 ) -> TaskTracker {
     let tasks = TaskTracker::new();
+    let stopped = stop.clone();
     tasks.spawn(every(LOOK, stop.clone(), move || {
-        let worker = worker.clone();
-        async move { worker.run_due().await.map(drop) }
+        let (worker, stopped) = (worker.clone(), stopped.clone());
+        async move {
+            while !stopped.is_cancelled() && worker.run_some().await? > 0 {}
+            Ok(())
+        }
     }));
     tasks.spawn(every(SWEEP, stop.clone(), move || {
         let (replies, sessions) = (replies.clone(), sessions.clone());

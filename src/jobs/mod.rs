@@ -208,7 +208,17 @@ impl Jobs {
     pub async fn claim(&self, limit: i64) -> Result<Vec<Claimed>> {
         let now = self.clock.now();
         let until = now.checked_add(LEASE).map_err(Error::internal)?;
-        self.db.transact(move |conn| Box::pin(store::claim(conn, now, until, limit))).await
+        let taken = self.db.transact(move |conn| Box::pin(store::claim(conn, now, until, limit))).await?;
+        let mut claimed = Vec::with_capacity(taken.len());
+        for (id, payload, attempts) in taken {
+            let attempts = u32::try_from(attempts).unwrap_or_default();
+            match serde_json::from_str(&payload) {
+                Ok(job) => claimed.push(Claimed { id, job, attempts }),
+                // Of a newer instance, perhaps: it must not keep the others waiting, and may be understood later.
+                Err(error) => self.book(id, "unknown", attempts + 1, Verdict::Retry(Error::internal(error))).await?,
+            }
+        }
+        Ok(claimed)
     }
 
     /// Books what came of a job: gone, due again later, or dead.
@@ -216,7 +226,10 @@ impl Jobs {
     /// # Errors
     /// `Unavailable` when the database is out of reach; the lease then runs out and the job is tried again.
     pub async fn settle(&self, claimed: &Claimed, verdict: Verdict) -> Result<()> {
-        let (id, attempts) = (claimed.id, claimed.attempts + 1);
+        self.book(claimed.id, claimed.job.kind(), claimed.attempts + 1, verdict).await
+    }
+
+    async fn book(&self, id: JobId, kind: &'static str, attempts: u32, verdict: Verdict) -> Result<()> {
         let now = self.clock.now();
         let (error, delay) = match verdict {
             Verdict::Done => return self.db.transact(move |conn| Box::pin(store::delete(conn, id))).await,
@@ -224,7 +237,7 @@ impl Jobs {
             Verdict::GiveUp(error) => (error, None),
         };
         let run_at = delay.map(|delay| later(now, delay)).transpose()?;
-        tracing::warn!(job.id = %id, job.kind = claimed.job.kind(), attempts, %error, dead = run_at.is_none(), "job failed");
+        tracing::warn!(job.id = %id, job.kind = kind, attempts, %error, dead = run_at.is_none(), "job failed");
         let error = error.to_string();
         let attempts = i32::try_from(attempts).unwrap_or(i32::MAX);
         self.db

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use jiff::Timestamp;
 
-use super::{Claimed, Counts, Job};
+use super::{Counts, Job};
 use crate::base::id::JobId;
 use crate::base::{Error, Result};
 use crate::db::schema::jobs;
@@ -25,6 +25,9 @@ struct Row {
     last_error: Option<String>,
     created_at: At,
 }
+
+/// A claimed job as it is stored: its identifier, what to do, and how often it was tried before.
+pub(super) type Taken = (JobId, String, i32);
 
 pub(super) async fn insert(conn: &mut Conn, new: &[Job], now: Timestamp) -> Result<()> {
     let rows = new.iter().map(|job| row(job, now)).collect::<Result<Vec<_>>>()?;
@@ -62,7 +65,7 @@ fn row(job: &Job, now: Timestamp) -> Result<Row> {
 }
 
 /// Moves the lease of due jobs on, which is the lock: two instances that claim at once never get the same job.
-pub(super) async fn claim(conn: &mut Conn, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Claimed>> {
+pub(super) async fn claim(conn: &mut Conn, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Taken>> {
     let due = jobs::table
         .filter(jobs::state.eq("queued"))
         .filter(jobs::run_at.le(At(now)))
@@ -85,13 +88,7 @@ pub(super) async fn claim(conn: &mut Conn, now: Timestamp, until: Timestamp, lim
     )?;
     let columns = (jobs::id, jobs::payload, jobs::attempts);
     let query = jobs::table.filter(jobs::id.eq_any(&ids)).order((jobs::run_at, jobs::id)).select(columns);
-    let rows = load!(conn, (JobId, String, i32), query)?;
-    rows.into_iter().map(claimed).collect()
-}
-
-fn claimed((id, payload, attempts): (JobId, String, i32)) -> Result<Claimed> {
-    let job = serde_json::from_str(&payload).map_err(Error::internal)?;
-    Ok(Claimed { id, job, attempts: u32::try_from(attempts).unwrap_or_default() })
+    Ok(load!(conn, Taken, query)?)
 }
 
 pub(super) async fn delete(conn: &mut Conn, id: JobId) -> Result<()> {

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::app::TestApp;
 use crate::app::post_office::{PostOffice, pass};
 use crate::dialects::{SCOPES, update};
-use crate::rows::number;
+use crate::rows::{number, run};
 use crate::still_app::{Ground, TESTS, order};
 
 const HOME: &str = "https://track.example";
@@ -239,4 +239,22 @@ async fn two_instances_share_the_letters_and_send_each_once() {
     }
     assert!(office.is_empty());
     assert_eq!(counts(&two).await, (0, 0));
+}
+
+/// A row of the queue that another version wrote must neither be lost nor keep the letters behind it waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_cannot_be_read_keeps_no_other_waiting() {
+    let mut office = PostOffice::open();
+    let ground = Ground::lay().await;
+    let app = ground.build(&[&office.flag(), "--public-url", HOME], noon()).await;
+    let id = OrderRef::Id(order(&app, with_email("a@mail.example")).await.id);
+    advance(&app, &id, Status::Processing).await;
+    run(&app.parts.db, r#"UPDATE jobs SET kind = 'gift_card', payload = '{"kind": "gift_card"}', dedupe_key = NULL"#)
+        .await;
+    advance(&app, &id, Status::Shipped).await;
+    assert_eq!(app.worker.run_due().await.expect("a run"), 1);
+    assert_eq!(office.next().await.header("Subject"), Some("Your order has shipped!"));
+    assert_eq!(counts(&app).await, (1, 0));
+    let put_off = "SELECT count(*) AS n FROM jobs WHERE kind = 'gift_card' AND attempts = 1 AND last_error IS NOT NULL";
+    assert_eq!(number(&app.parts.db, put_off).await, 1);
 }

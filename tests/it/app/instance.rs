@@ -81,6 +81,14 @@ impl Deployment {
         child.wait().expect("it has ended");
     }
 
+    /// Tells an instance to stop (`kill -TERM`), and says how it ended.
+    pub fn end(&mut self, nth: usize) -> std::process::ExitStatus {
+        let mut child = self.instances[nth].1.take().expect("a running instance");
+        let told = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().expect("kill runs");
+        assert!(told.success());
+        child.wait().expect("it has ended")
+    }
+
     /// Starts an instance on its address and waits until it listens.
     pub fn start_instance(&mut self, nth: usize) {
         let port = self.instances[nth].0;
