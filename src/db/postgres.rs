@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::AsyncPgConnection;
@@ -21,6 +22,10 @@ pub type Pool = deadpool::Pool<AsyncPgConnection>;
 /// One connection, returned to its pool when dropped.
 pub type Pooled = deadpool::Object<AsyncPgConnection>;
 
+/// How long a connection may take to be had, and what was sent to be acknowledged. `connect_timeout` and
+/// `tcp_user_timeout` in the address say otherwise.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// A pool that opens connections as they are needed.
 ///
 /// TLS follows `sslmode` of the address (disable, prefer, require); certificates are always checked, against the
@@ -35,7 +40,9 @@ pub fn open(url: &Secret, size: usize, ca_file: Option<&Path>) -> Result<Pool> {
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |url| connect(url.to_owned(), tls.clone()).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
-    Pool::builder(manager).max_size(size).build().map_err(Error::internal)
+    let patience = Some(PATIENCE);
+    let pool = Pool::builder(manager).max_size(size).runtime(::deadpool::Runtime::Tokio1);
+    pool.wait_timeout(patience).create_timeout(patience).recycle_timeout(patience).build().map_err(Error::internal)
 }
 
 /// The error for a connection that cannot be had. The cause names no credential.
@@ -46,10 +53,21 @@ pub fn unavailable(error: PoolError) -> Error {
 async fn connect(url: String, tls: MakeRustlsConnect) -> ConnectionResult<AsyncPgConnection> {
     // The parser's own words may quote the address and with it the password.
     let bad_url = |_| ConnectionError::InvalidConnectionUrl("DATABASE_URL is not a PostgreSQL address".into());
-    let config: tokio_postgres::Config = url.parse().map_err(bad_url)?;
+    let mut config: tokio_postgres::Config = url.parse().map_err(bad_url)?;
+    notice_silence(&mut config);
     let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(error.to_string());
     let (client, connection) = config.connect(tls).await.map_err(refused)?;
     AsyncPgConnection::try_from_client_and_connection(client, connection).await
+}
+
+/// A server that neither answers nor refuses must not hang us, unless the address itself says how long it may.
+fn notice_silence(config: &mut tokio_postgres::Config) {
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(PATIENCE);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(PATIENCE);
+    }
 }
 
 fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig> {

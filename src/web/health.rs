@@ -1,13 +1,14 @@
 //! Is it alive, is it ready, and what does it count.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
 
 use super::Parts;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::orders::Timeline;
 use crate::telemetry::{StateLabel, TransportLabel};
 use crate::web::error::Problem;
@@ -17,9 +18,13 @@ pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({"status": "ok"}))
 }
 
+/// How long the database may take to answer before it counts as away: whoever asks has a time-out too.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// It can serve: the database answers. A lost bus is told in metrics only, since updates still arrive by the log.
 pub async fn readyz(timeline: Data<Timeline>) -> HttpResponse {
-    match timeline.newest().await {
+    let newest = tokio::time::timeout(PATIENCE, timeline.newest()).await;
+    match newest.unwrap_or_else(|late| Err(Error::unavailable("The database", late))) {
         Ok(_) => HttpResponse::Ok().json(serde_json::json!({"status": "ready"})),
         Err(error) => {
             tracing::warn!(%error, "not ready");
