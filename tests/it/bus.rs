@@ -31,7 +31,7 @@ impl Listener for Recorder {
 }
 
 /// One instance of a test: its bus and what it heard.
-struct Instance {
+pub struct Instance {
     bus: Arc<dyn Bus>,
     messages: mpsc::UnboundedReceiver<(String, Bytes)>,
     resumed: mpsc::UnboundedReceiver<()>,
@@ -54,11 +54,11 @@ impl Instance {
         timeout(DEADLINE, self.resumed.recv()).await.expect("a word that the link is whole again").unwrap();
     }
 
-    async fn join(&self, topics: &[&str]) {
+    pub async fn join(&self, topics: &[&str]) {
         self.bus.join(topics.iter().map(|&topic| Topic::from(topic)).collect()).await.unwrap();
     }
 
-    async fn publish(&self, topic: &str, payload: &str) -> u32 {
+    pub async fn publish(&self, topic: &str, payload: &str) -> u32 {
         let reach = self.try_publish(topic, payload).await.unwrap();
         assert_eq!(reach.len(), 1);
         reach[0]
@@ -74,7 +74,7 @@ impl Instance {
         (topic, String::from_utf8(payload.to_vec()).unwrap())
     }
 
-    async fn hears(&mut self, topic: &str, payload: &str) {
+    pub async fn hears(&mut self, topic: &str, payload: &str) {
         assert_eq!(self.next().await, (topic.to_owned(), payload.to_owned()));
     }
 }
@@ -102,7 +102,8 @@ impl Stage {
     }
 }
 
-fn settings(url: &str, prefix: &str) -> RedisSettings {
+/// Settings that notice soon what happens to the server.
+pub fn settings(url: &str, prefix: &str) -> RedisSettings {
     let mut settings = RedisSettings::new(Secret::new(url));
     settings.prefix = prefix.to_owned();
     settings.health_every = Duration::from_millis(200);
@@ -112,7 +113,7 @@ fn settings(url: &str, prefix: &str) -> RedisSettings {
 }
 
 /// An instance whose link is up, and the bus itself to watch it by.
-async fn linked(settings: RedisSettings) -> (Instance, Arc<RedisBus>) {
+pub async fn linked(settings: RedisSettings) -> (Instance, Arc<RedisBus>) {
     let bus = Arc::new(RedisBus::start(settings).unwrap());
     let instance = Instance::on(bus.clone());
     until(&bus, true).await;

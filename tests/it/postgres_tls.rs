@@ -7,22 +7,11 @@ use ordercast::app::App;
 use ordercast::base::{Clock, Error};
 use ordercast::db::Db;
 
-use crate::app::folder;
-use crate::app::guarded::{as_user, require};
+use crate::app::guarded::as_user;
 use crate::app::postgres::Cluster;
+use crate::app::{certificates, folder};
 use crate::rows::number;
 use crate::still_app::config;
-
-/// Two authorities, and a certificate of the first for 127.0.0.1 and for no name. Run in a folder of the server's user.
-const CERTIFICATES: &str = r#"set -e; umask 077; folder=$(mktemp -d "$1"); cd "$folder"
-for ca in ca other; do
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $ca.key -out $ca.pem -days 2 \
-        -subj "/CN=Ordercast test $ca" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign
-done
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=server
-printf 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' >server.ext
-openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem
-chmod 755 "$folder"; chmod 644 ca.pem other.pem; echo "$folder""#;
 
 /// A cluster that lets in over TLS and by password only, and the folder of its certificates.
 struct Secured {
@@ -34,13 +23,7 @@ const PASSWORD: &str = "hushhush";
 
 impl Secured {
     async fn start() -> Self {
-        require("/usr/bin/openssl".as_ref(), "openssl");
-        let made = as_user(Some("postgres"))
-            .args(["sh", "-c", CERTIFICATES, "certificates", &folder::shared_pattern()])
-            .output()
-            .expect("sh runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let folder = PathBuf::from(String::from_utf8(made.stdout).expect("text").trim());
+        let folder = certificates::make(Some("postgres"));
         let cluster = Cluster::start();
         let settings = format!(
             "ALTER ROLE postgres PASSWORD '{PASSWORD}'; \

@@ -6,6 +6,7 @@ pub mod cutter;
 pub mod applicants;
 pub mod caller;
 pub mod crew;
+pub mod certificates;
 pub mod folder;
 pub mod guarded;
 pub mod instance;
