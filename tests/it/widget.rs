@@ -61,6 +61,8 @@ async fn a_widget_in_another_shop_follows_its_order_through_a_cut_and_its_own_re
     browser.until("it says that it is cut off", &full("full.connection !== 'live'")).await;
     update(&app, &token, &order, "packed").await;
     update(&app, &token, &order, "shipped").await;
+    // Long enough that other ways were tried, too.
+    relay.has_refused(6).await;
     relay.set_whole(true);
     browser.until("both have caught up", &both_show("Shipped")).await;
     browser.until("nothing was passed over", &full("full.order.seq === 4")).await;
@@ -72,6 +74,18 @@ async fn a_widget_in_another_shop_follows_its_order_through_a_cut_and_its_own_re
     let put_back = "document.querySelector('main').append(kept); return 1";
     browser.driver.execute(put_back, vec![]).await.expect("it is back");
     browser.until("what was moved catches up", &both_show("Out for delivery")).await;
+
+    for (transport, status) in [("sse", "delivery_failed"), ("poll", "delivered"), ("ws", "returned")] {
+        let set = format!("kept.setAttribute('transport', '{transport}'); return 1");
+        browser.driver.execute(set, vec![]).await.expect("another way");
+        browser.until(&format!("{transport} is live"), &full("full.connection === 'live'")).await;
+        let (seq, told) = (browser.driver.execute("return kept.order.seq", vec![]).await, format!("{transport} tells"));
+        let seq = seq.expect("a position").json().as_i64().expect("a number");
+        update(&app, &token, &order, status).await;
+        browser
+            .until(&told, &full(&format!("full.order.seq === {} && full.order.status === '{status}'", seq + 1)))
+            .await;
+    }
 
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (320, "dark")] {
         browser.look(width, scheme).await;

@@ -126,7 +126,10 @@ impl Browser {
                 return;
             }
             if begin.elapsed() > PATIENCE {
-                let said = self.driver.execute("return location.href + '\\n' + document.body.innerText", vec![]).await;
+                let state =
+                    "return [location.href, document.body.innerText, ...[...document.querySelectorAll('order-tracker')]
+                    .map(one => `${one.connection} ${one.order?.seq} ${one.shadowRoot.textContent}`)].join('\\n')";
+                let said = self.driver.execute(state, vec![]).await;
                 panic!("never came: {what}; {:?}", said.map(|said| said.json().clone()));
             }
         }

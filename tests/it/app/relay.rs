@@ -10,6 +10,7 @@ pub struct Relay {
     /// Where it listens, as `http://127.0.0.1:1234`.
     pub url: String,
     whole: Arc<watch::Sender<bool>>,
+    refused: watch::Receiver<usize>,
 }
 
 impl Relay {
@@ -20,14 +21,22 @@ impl Relay {
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let whole = Arc::new(watch::Sender::new(true));
         let state = Arc::clone(&whole);
+        let (count, refused) = watch::channel(0);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 if *state.borrow() {
                     tokio::spawn(pass_on(near, target.clone(), state.subscribe()));
+                } else {
+                    count.send_modify(|count| *count += 1);
                 }
             }
         });
-        Self { url, whole }
+        Self { url, whole, refused }
+    }
+
+    /// Waits until so many connections were refused while it was cut.
+    pub async fn has_refused(&self, count: usize) {
+        self.refused.clone().wait_for(|refused| *refused >= count).await.expect("it listens");
     }
 
     /// Cuts or mends the network.
