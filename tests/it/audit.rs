@@ -247,7 +247,7 @@ async fn every_kind_of_change_is_in_the_trail_and_in_the_chain() {
 }
 
 #[tokio::test]
-async fn the_trail_is_filtered_paged_and_each_companys_own() {
+async fn the_trail_is_filtered_and_paged_and_a_company_sees_its_own() {
     let app = with_trail(5).await;
     let (admin, reader) = (Caller::with(&app, "admin").await, Caller::with(&app, "audit:read").await);
     let own = {

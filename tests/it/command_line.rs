@@ -241,7 +241,7 @@ async fn the_audit_trail_is_exported_and_tampering_with_it_is_named() {
     let text = std::fs::read_to_string(&file).expect("an export");
     assert_eq!(out(&audit(&["export"])), text);
     assert!(out(&audit(&["verify", &file, "--ends", &ends])).starts_with("3 rows"));
-    std::fs::write(&tampered, text.replacen("three", "thr3e", 1)).expect("written");
+    std::fs::write(&tampered, text.replacen("three", "four", 1)).expect("written");
     let output = audit(&["verify", &tampered]);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{output:?}");

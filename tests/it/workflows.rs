@@ -82,7 +82,7 @@ async fn whose_workflow_it_is_nobody_else_reads_or_sets() {
 }
 
 #[tokio::test]
-async fn a_workflow_binds_the_companys_people_and_nobody_else() {
+async fn a_workflow_binds_the_people_of_its_company_and_nobody_else() {
     let (app, _) = still().await;
     let crew = Crew::hire(&app, "juniper").await;
     crew.follow(&["pending packed!", "packed shipped", "shipped delivered?"]).await;

@@ -53,8 +53,8 @@ async fn show(
     let body = html! {
         p.t2 { (frame.lang.fill("account.start_text", &[("company", &company.name)])) }
         (secret_card(&frame, &known, new))
-        section.card.panel aria-labelledby="fo" {
-            h2 #fo { (frame.t("account.first_order")) }
+        section.card.panel aria-labelledby="first-order" {
+            h2 #first-order { (frame.t("account.first_order")) }
             p.t2 { (frame.t("account.first_order_text")) }
             (copyable(&frame, "address", frame.t("account.webhook_address"), &address))
             (command(&frame, &address, &login.person.email, new))
