@@ -95,8 +95,43 @@ impl Companies {
     /// # Errors
     /// `NotFound` when there is none.
     pub async fn get(&self, name: &str) -> Result<Company> {
-        let (id, slug) = (name.parse().ok(), name.to_owned());
-        let found = self.db.read(move |conn| Box::pin(store::find_company(conn, id, slug))).await?;
-        found.ok_or(Error::NotFound("Company"))
+        let missing = || Error::NotFound("Company");
+        let named = Named::read(name).ok_or_else(missing)?;
+        let found = self.db.read(move |conn| Box::pin(store::find_company(conn, named))).await?;
+        found.ok_or_else(missing)
+    }
+}
+
+/// What a text names a company by. What can be an identifier is never looked for among the slugs: otherwise a company
+/// could be given another one's identifier for its slug, and receive what is meant for that one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Its identifier.
+    Id(CompanyId),
+    /// Its name in addresses.
+    Slug(String),
+}
+
+impl Named {
+    /// `None` when no company can have such a name.
+    pub fn read(text: &str) -> Option<Self> {
+        if let Ok(id) = text.parse() {
+            return Some(Self::Id(id));
+        }
+        (!text.contains(char::is_control)).then(|| Self::Slug(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_no_slug_and_no_name_holds_control_characters() {
+        let id = CompanyId::new();
+        assert_eq!(Named::read(&id.to_string()), Some(Named::Id(id)));
+        assert_eq!(Named::read(&id.0.simple().to_string()), Some(Named::Id(id)), "however it is written");
+        assert_eq!(Named::read("juniper"), Some(Named::Slug("juniper".into())));
+        assert_eq!(Named::read("juniper\u{0}"), None);
     }
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::admins::Admin;
-use super::companies::Company;
+use super::companies::{Company, Named};
 use super::tokens::Token;
 use crate::base::id::{CompanyId, TokenId};
 use crate::base::{Error, Result};
@@ -40,10 +40,14 @@ pub(super) async fn find_first_company(conn: &mut Conn) -> Result<Option<Company
     find!(conn, CompanyColumns, query)?.map(to_company).transpose()
 }
 
-pub(super) async fn find_company(conn: &mut Conn, id: Option<CompanyId>, slug: String) -> Result<Option<Company>> {
-    let by_id = companies::id.nullable().eq(id);
-    let query = companies::table.filter(companies::slug.nullable().eq(Some(slug)).or(by_id)).select(COMPANY);
-    find!(conn, CompanyColumns, query)?.map(to_company).transpose()
+pub(super) async fn find_company(conn: &mut Conn, named: Named) -> Result<Option<Company>> {
+    let found = match named {
+        Named::Id(id) => find!(conn, CompanyColumns, companies::table.find(id).select(COMPANY))?,
+        Named::Slug(slug) => {
+            find!(conn, CompanyColumns, companies::table.filter(companies::slug.eq(slug)).select(COMPANY))?
+        }
+    };
+    found.map(to_company).transpose()
 }
 
 /// Whether anybody runs the platform yet.

@@ -127,8 +127,8 @@ impl Inbound {
     }
 
     async fn take(&self, entry: &Entry, mut news: News, is_rerun: bool) -> Result<Made> {
-        // Before anything is made: a new order is completed in a second step, which must not be refused.
-        news.change.check()?;
+        // Before anything is looked for or made: a new order is completed in a second step, which must not be refused.
+        news.check()?;
         let later = self.inbox.later(entry).await?;
         if later.by_clock {
             return Ok(Made::new(Verdict::Stale, self.find(entry.company, &news).await?));

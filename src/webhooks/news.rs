@@ -44,6 +44,27 @@ pub struct News {
     pub first_note: Option<String>,
 }
 
+/// Longest word for a status in characters.
+const LONGEST_WORD: usize = 100;
+
+impl News {
+    /// Checks every field that is looked for or kept. The number is not among them: one that cannot be a number is
+    /// nobody's, and what it would name is made only by the rules of a new order.
+    ///
+    /// # Errors
+    /// `Invalid` that names the field and its rule.
+    pub fn check(&self) -> Result<()> {
+        self.change.check()?;
+        self.details.check()?;
+        let fits = |word: &String| word.chars().count() <= LONGEST_WORD && !word.contains(char::is_control);
+        if self.words.iter().all(fits) {
+            return Ok(());
+        }
+        let message = format!("tracking_status must have at most {LONGEST_WORD} characters, all of them printable");
+        Err(Error::invalid_field("tracking_status", "bad_status", message))
+    }
+}
+
 /// Text, or a number or truth value that some systems send in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(pub String);

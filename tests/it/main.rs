@@ -38,6 +38,7 @@ mod lost_answers;
 mod merchant_journey;
 mod merchant_pages;
 mod notify;
+mod nul;
 mod orders;
 mod orders_path;
 mod pages;

@@ -1,5 +1,6 @@
 //! What people write about themselves, read into what is kept. Pure.
 
+use crate::base::id::CompanyId;
 use crate::base::{Error, Result};
 
 /// An e-mail address in lower case.
@@ -11,16 +12,18 @@ pub fn read_email(text: &str) -> Result<String> {
     let is_address = email.split_once('@').is_some_and(|(who, at)| {
         !who.is_empty() && at.contains('.') && !at.contains('@') && !at.starts_with('.') && !at.ends_with('.')
     });
-    if is_address && email.len() <= 254 && !email.contains(char::is_whitespace) && !email.contains(char::is_control) {
+    if is_address && email.len() <= 254 && !email.contains(char::is_whitespace) {
         return Ok(email);
     }
     Err(Error::invalid_field("email", "bad_email", "Enter an e-mail address, as name@example.com."))
 }
 
-/// An address as it is looked for; whether it is one does not matter, for one that is none is nobody's.
+/// An address as it is looked for; whether it is one does not matter, for one that is none is nobody's. One with control
+/// characters is read as none at all: PostgreSQL refuses to look for a NUL.
 #[must_use]
 pub(in crate::accounts) fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
+    let email = text.trim().to_lowercase();
+    if email.contains(char::is_control) { String::new() } else { email }
 }
 
 /// A person's name.
@@ -59,7 +62,11 @@ pub(super) fn slug(name: &str) -> String {
     }
     slug.truncate(40);
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "company".to_owned() } else { slug.to_owned() }
+    if slug.is_empty() {
+        return "company".to_owned();
+    }
+    // A name that looks like an identifier names whom the identifier does.
+    if slug.parse::<CompanyId>().is_ok() { format!("company-{slug}") } else { slug.to_owned() }
 }
 
 #[cfg(test)]
@@ -80,10 +87,16 @@ mod tests {
             "a@b@c.d",
             "a@.com",
             "a@com.",
+            "a\u{0}@b.example",
+            "a@b.example\u{7f}",
             &long,
         ] {
             assert!(read_email(text).is_err(), "{text}");
         }
+        assert_eq!(
+            (fold(" John@Example.COM\n"), fold("john\u{0}@example.com")),
+            ("john@example.com".into(), String::new())
+        );
     }
 
     #[test]
@@ -106,5 +119,9 @@ mod tests {
             assert_eq!(slug(name), expected, "{name}");
         }
         assert!(slug(&"ab ".repeat(60)).len() <= 40);
+        for name in ["019AA1B2-0000-7000-8000-000000000000", "019aa1b2000070008000000000000000"] {
+            let slug = slug(name);
+            assert!(slug.starts_with("company-") && slug.parse::<CompanyId>().is_err(), "{slug}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::claims::Kind;
 use super::store::{self, Door};
 use super::{Opened, Sessions, attempts, write};
 use crate::accounts::companies::CompanyState;
+use crate::accounts::people::fields::fold;
 use crate::base::{Error, Result, Secret};
 
 /// Which sign-ins a caller takes.
@@ -53,7 +54,7 @@ impl Sessions {
         entrance: Entrance,
         user_agent: Option<String>,
     ) -> Result<Opened> {
-        let (email, now) = (email.trim().to_lowercase(), self.clock.now());
+        let (email, now) = (fold(email), self.clock.now());
         let door = self.db.read(move |conn| Box::pin(store::find_door(conn, email))).await?;
         let hash = door.as_ref().map(|door| door.hash.clone());
         let is_right = self.passwords.verify(password, hash).await?;

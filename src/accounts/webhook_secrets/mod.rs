@@ -14,6 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::companies::Named;
+use crate::accounts::people::fields::fold;
 use crate::audit::{self, Record};
 use crate::base::id::{CompanyId, WebhookSecretId};
 use crate::base::{Actor, Clock, Error, Keys, Result, Secret};
@@ -203,7 +205,7 @@ impl WebhookSecrets {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn of_account(&self, email: &str) -> Result<Vec<Signing>> {
-        let (email, now) = (email.trim().to_lowercase(), self.clock.now());
+        let (email, now) = (fold(email), self.clock.now());
         let rows = self.db.read(move |conn| Box::pin(async move { store::list_of_account(conn, &email, now).await }));
         self.signing(rows.await?)
     }
@@ -213,10 +215,8 @@ impl WebhookSecrets {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn of_company(&self, name: &str, source: Source) -> Result<Vec<Signing>> {
-        let (id, slug, now) = (name.parse().ok(), name.to_owned(), self.clock.now());
-        let rows = self
-            .db
-            .read(move |conn| Box::pin(async move { store::list_of_company(conn, id, &slug, source, now).await }));
+        let (Some(named), now) = (Named::read(name), self.clock.now()) else { return Ok(Vec::new()) };
+        let rows = self.db.read(move |conn| Box::pin(store::list_of_company(conn, named, source, now)));
         self.signing(rows.await?)
     }
 

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::{Source, WebhookSecret};
+use crate::accounts::companies::Named;
 use crate::base::Result;
 use crate::base::id::{CompanyId, WebhookSecretId};
 use crate::db::Conn;
@@ -95,14 +96,12 @@ pub(super) async fn list_of_account(conn: &mut Conn, email: &str, now: Timestamp
 }
 
 /// The secrets of an active company and a source.
-pub(super) async fn list_of_company(
-    conn: &mut Conn,
-    id: Option<CompanyId>,
-    slug: &str,
-    source: Source,
-    now: Timestamp,
-) -> Result<Vec<Row>> {
-    let named = companies::slug.nullable().eq(Some(slug)).or(companies::id.nullable().eq(id));
+pub(super) async fn list_of_company(conn: &mut Conn, named: Named, source: Source, now: Timestamp) -> Result<Vec<Row>> {
+    let (id, slug) = match named {
+        Named::Id(id) => (Some(id), None),
+        Named::Slug(slug) => (None, Some(slug)),
+    };
+    let named = companies::slug.nullable().eq(slug).or(companies::id.nullable().eq(id));
     let query = webhook_secrets::table
         .inner_join(companies::table.on(companies::id.eq(webhook_secrets::company_id)))
         .filter(named)
