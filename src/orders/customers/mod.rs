@@ -61,20 +61,20 @@ impl Customers {
     /// `Unavailable` when the database is out of reach.
     pub async fn numbers(&self, orders: &[Order]) -> Result<Vec<i64>> {
         let wanted: Vec<(CompanyId, String)> = orders.iter().map(|order| (order.company, contact_of(order))).collect();
-        let contacts: Vec<String> = wanted.iter().map(|(_, contact)| contact.clone()).collect();
-        let asked = contacts.clone();
-        let mut known = self.db.read(move |conn| Box::pin(store::find_numbers(conn, asked))).await?;
+        let asked = wanted.clone();
+        let find = self.db.read(move |conn| Box::pin(async move { store::find_numbers(conn, &asked).await }));
+        let mut known = find.await?;
         let is_known = |known: &HashMap<_, _>| wanted.iter().all(|customer| known.contains_key(customer));
         if !is_known(&known) {
             let mut missing: Vec<_> = wanted.iter().filter(|customer| !known.contains_key(customer)).cloned().collect();
             // In one order, or two who number the same customers at once would wait for each other.
             missing.sort();
             missing.dedup();
-            let now = self.clock.now();
+            let (now, asked) = (self.clock.now(), wanted.clone());
             let number = self.db.transact(move |conn| {
                 Box::pin(async move {
                     store::insert(conn, &missing, now).await?;
-                    store::find_numbers(conn, contacts).await
+                    store::find_numbers(conn, &asked).await
                 })
             });
             known = number.await?;

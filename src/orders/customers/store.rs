@@ -21,13 +21,16 @@ extern "SQL" {
     fn lower(text: Nullable<Text>) -> Nullable<Text>;
 }
 
-/// The numbers of all companies' customers with these contacts.
-pub(super) async fn find_numbers(conn: &mut Conn, contacts: Vec<String>) -> Result<HashMap<(CompanyId, String), i64>> {
-    let query = customers::table.filter(customers::contact.eq_any(contacts)).select((
-        customers::company_id,
-        customers::contact,
-        customers::id,
-    ));
+/// The numbers of these customers, and perhaps of others: a company's with the contact of another's.
+pub(super) async fn find_numbers(
+    conn: &mut Conn,
+    wanted: &[(CompanyId, String)],
+) -> Result<HashMap<(CompanyId, String), i64>> {
+    // The index begins with the company.
+    let companies: Vec<CompanyId> = wanted.iter().map(|(company, _)| *company).collect();
+    let contacts: Vec<&str> = wanted.iter().map(|(_, contact)| contact.as_str()).collect();
+    let theirs = customers::company_id.eq_any(companies).and(customers::contact.eq_any(contacts));
+    let query = customers::table.filter(theirs).select((customers::company_id, customers::contact, customers::id));
     let rows = load!(conn, (CompanyId, String, i64), query)?;
     Ok(rows.into_iter().map(|(company, contact, id)| ((company, contact), id)).collect())
 }
