@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use self::inbound::{Inbound, read};
-use self::inbox::{Booking, Entry, NewEntry};
+use self::inbox::{Booking, Entry, NewEntry, Sameness};
 pub use self::inbox::{Inbox, Verdict};
 use self::news::{News, Reading};
 pub use self::privacy::Forgotten;
@@ -262,7 +262,7 @@ impl Webhooks {
             _ => None,
         };
         let subject = news.and_then(|news| news.subject.clone()).filter(|subject| is_storable(subject));
-        let (key, earlier_key) = key(&delivery, news.map(Box::as_ref), self.clock.now());
+        let sameness = sameness(&delivery, news.is_some(), subject.is_some(), self.clock.now());
         NewEntry {
             company,
             source: delivery.source,
@@ -273,8 +273,7 @@ impl Webhooks {
             headers: serde_json::to_string(&delivery.headers).unwrap_or_else(|_| "[]".into()),
             contact: news.and_then(|news| news.contact.as_deref()).and_then(customers::contact),
             body: delivery.body,
-            key,
-            earlier_key,
+            sameness,
         }
     }
 
@@ -340,25 +339,26 @@ fn is_proven(delivery: &Delivery, secret: &Secret, now: Timestamp) -> bool {
     }
 }
 
-/// What tells a repeat, and what told one an hour ago. The sender's identifier does; without one the content does: for
-/// as long as it is kept when it names its order, for an hour when it does not.
-fn key(delivery: &Delivery, news: Option<&News>, now: Timestamp) -> (String, Option<String>) {
+/// What tells a repeat: the sender's identifier. Without one the content does, until something else is sent about the same
+/// subject; of what names no subject, for an hour; of what cannot be read, for as long as it is kept.
+fn sameness(delivery: &Delivery, is_news: bool, has_subject: bool, now: Timestamp) -> Sameness {
     let content = || {
         let bytes = Sha256::digest(&delivery.body);
         bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
-    match (&delivery.id, news) {
+    match &delivery.id {
         // WooCommerce gives one identifier to all it sends in a second, Shopify to all that one event causes.
-        (Some(id), _) if delivery.source != Source::Ordercast => {
+        Some(id) if delivery.source != Source::Ordercast => {
             let topic = delivery.topic.as_deref().unwrap_or_default();
-            (format!("{topic}:{id}:{}", &content()[..32]), None)
+            Sameness::Key(format!("{topic}:{id}:{}", &content()[..32]))
         }
-        (Some(id), _) => (format!("id:{id}"), None),
-        (None, Some(news)) if news.subject.is_none() => {
-            let hour = now.as_second().div_euclid(SAME_CONTENT_WITHIN);
-            let content = content();
-            (format!("content:{content}:{hour}"), Some(format!("content:{content}:{}", hour - 1)))
+        Some(id) => Sameness::Key(format!("id:{id}")),
+        None if has_subject => Sameness::Newest(format!("content:{}", content())),
+        None if is_news => {
+            let (hour, content) = (now.as_second().div_euclid(SAME_CONTENT_WITHIN), content());
+            let of = |hour: i64| format!("content:{content}:{hour}");
+            Sameness::Lately { key: of(hour), earlier: of(hour - 1) }
         }
-        (None, _) => (format!("content:{}", content()), None),
+        None => Sameness::Key(format!("content:{}", content())),
     }
 }

@@ -168,6 +168,28 @@ async fn running_an_old_body_again_does_not_bring_old_details_back() {
 }
 
 #[tokio::test]
+async fn what_was_so_before_is_news_when_something_else_came_in_between() {
+    let app = TestApp::start().await;
+    let shop = Merchant::new(&app, "again").await;
+    let at = |road: &str| json!({"order_number": "N-1", "address": road, "customer_details": {"email": "a@b.example"}});
+    for (road, kept) in [("Road 1", 1), ("Road 2", 2), ("Road 1", 3), ("Road 1", 3), ("Road 2", 4)] {
+        let answer = shop.send(&at(road)).await;
+        assert_eq!((&answer.body["address"], shop.inbox().await.len()), (&json!(road), kept), "{answer:?}");
+    }
+    // The same at once is one, also where something else was in between.
+    let body = at("Road 1");
+    let answers = futures_util::future::join_all((0..20).map(|_| shop.send(&body))).await;
+    assert!(
+        answers.iter().all(|answer| (answer.status, &answer.body["address"]) == (200, &json!("Road 1"))),
+        "{answers:?}"
+    );
+    assert_eq!(shop.inbox().await.len(), 5);
+    // What is told of another order in between is nothing in between.
+    assert_eq!(shop.send(&order("N-2", "PENDING")).await.status, 201);
+    assert_eq!((shop.send(&body).await.status, shop.inbox().await.len()), (200, 6));
+}
+
+#[tokio::test]
 async fn a_crash_between_keeping_and_taking_in_is_healed() {
     let clock = Clock::manual("2026-11-21T09:00:00Z".parse().expect("a time"));
     let app = TestApp::with(&[], clock.clone()).await;

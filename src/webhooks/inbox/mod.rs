@@ -153,10 +153,24 @@ pub struct NewEntry {
     pub body: Bytes,
     /// The customer's e-mail address or telephone number, as `orders::customers` has it.
     pub contact: Option<String>,
-    /// What tells a repeat. A body whose key, or whose `earlier_key`, is known is one.
-    pub key: String,
-    /// See `key`.
-    pub earlier_key: Option<String>,
+    /// What tells a repeat.
+    pub sameness: Sameness,
+}
+
+/// What makes a body a repeat of one that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sameness {
+    /// A body of this key.
+    Key(String),
+    /// A body of this key, or of the one that the same content had a while ago.
+    Lately {
+        /// Its key now.
+        key: String,
+        /// Its key then.
+        earlier: String,
+    },
+    /// The newest body about the same subject, if it has this content: with another in between, the same again is news.
+    Newest(String),
 }
 
 /// What was made of a body, to be booked.

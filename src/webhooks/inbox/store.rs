@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use jiff::Timestamp;
 
-use super::{Booking, Entry, Filter, NewEntry, Verdict};
+use super::{Booking, Entry, Filter, NewEntry, Sameness, Verdict};
 use crate::accounts::Source;
 use crate::base::id::{CompanyId, InboxId, OrderId};
 use crate::base::page::Cursor;
@@ -109,18 +109,16 @@ impl TryFrom<Row> for Entry {
 /// Writes a body unless its key is known; the unique key decides between two that come at once.
 pub(super) async fn keep(conn: &mut Conn, new: NewEntry, now: Timestamp) -> Result<(Entry, bool)> {
     let (company, source) = (new.company, new.source);
-    if let Some(earlier) = &new.earlier_key
-        && let Some(known) = find_by_key(conn, company, source, earlier).await?
-    {
-        return Ok((known, false));
-    }
-    let key = new.key.clone();
+    let key = match key_of(conn, &new).await? {
+        Ok(key) => key,
+        Err(known) => return Ok((*known, false)),
+    };
     let row = NewRow {
         id: InboxId::new(),
         company_id: company,
         source: source.code(),
         topic: new.topic,
-        delivery_id: new.key,
+        delivery_id: key.clone(),
         headers: new.headers,
         body: new.body.to_vec(),
         subject: new.subject,
@@ -136,6 +134,47 @@ pub(super) async fn keep(conn: &mut Conn, new: NewEntry, now: Timestamp) -> Resu
     let written = execute!(&mut *conn, diesel::insert_into(inbox::table).values(&row).on_conflict_do_nothing())?;
     let kept = find_by_key(conn, company, source, &key).await?;
     Ok((kept.ok_or_else(|| Error::internal("a webhook just kept is not there"))?, written > 0))
+}
+
+/// The key to keep a body under, or the one it repeats as far as can be seen before writing.
+async fn key_of(conn: &mut Conn, new: &NewEntry) -> Result<Result<String, Box<Entry>>> {
+    let (company, source) = (new.company, new.source);
+    let known = match (&new.sameness, &new.subject) {
+        (Sameness::Key(key), _) | (Sameness::Newest(key), None) => return Ok(Ok(key.clone())),
+        (Sameness::Lately { key, earlier }, _) => {
+            let known = find_by_key(conn, company, source, earlier).await?;
+            return Ok(known.map_or_else(|| Ok(key.clone()), |known| Err(Box::new(known))));
+        }
+        (Sameness::Newest(content), Some(subject)) => (content, find_newest(conn, company, source, subject).await?),
+    };
+    Ok(match known {
+        (content, None) => Ok(content.clone()),
+        (content, Some((newest, key))) if key == *content || key.starts_with(&after(content)) => Err(Box::new(newest)),
+        // Named by the one before it, so that of the same sent twice at once one is kept.
+        (content, Some((newest, _))) => Ok(format!("{}{}", after(content), newest.id)),
+    })
+}
+
+fn after(content: &str) -> String {
+    format!("{content}:after:")
+}
+
+/// The newest body about a subject, and its key.
+async fn find_newest(
+    conn: &mut Conn,
+    company: CompanyId,
+    source: Source,
+    subject: &str,
+) -> Result<Option<(Entry, String)>> {
+    let query = inbox::table
+        .filter(inbox::company_id.eq(company))
+        .filter(inbox::source.eq(source.code()))
+        .filter(inbox::subject.eq(subject))
+        .order((inbox::received_at.desc(), inbox::id.desc()))
+        .limit(1)
+        .select((COLUMNS, inbox::delivery_id));
+    let found = find!(conn, (Row, Option<String>), query)?;
+    found.map(|(row, key)| Ok((Entry::try_from(row)?, key.unwrap_or_default()))).transpose()
 }
 
 async fn find_by_key(conn: &mut Conn, company: CompanyId, source: Source, key: &str) -> Result<Option<Entry>> {
