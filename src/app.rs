@@ -301,7 +301,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         kyc: Kyc::new(db.clone(), clock.clone(), keys.clone(), webhook_secrets.clone(), kyc_limits(config)),
         workflows: Workflows::new(db.clone(), clock.clone()),
         approvals: Approvals::new(db.clone(), clock.clone(), orders.clone()),
-        confirmations: Confirmations::new(db.clone(), clock.clone(), keys, orders.clone()),
+        confirmations: Confirmations::new(db.clone(), clock.clone(), keys.clone(), orders.clone()),
         admins: Admins::new(db.clone(), clock.clone()),
         tokens,
         webhooks: Webhooks::new(
@@ -328,7 +328,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         preferences: Preferences::new(db.clone(), clock.clone()),
         companies,
         home,
-        idempotency: Idempotency::new(db.clone(), clock.clone()),
+        idempotency: Idempotency::new(db.clone(), clock.clone(), keys),
         clock,
         bus,
         db,

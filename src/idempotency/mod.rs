@@ -4,13 +4,18 @@
 //! and reply travel (`web::idempotency`). The verbs themselves already bear being asked twice wherever an order has a name
 //! of the caller's own; a key covers the rest. It is no lock: when the process dies between the change and the keeping of
 //! its reply, the key is free again after a minute.
+//!
+//! Replies are sealed with the deployment's key: some hold a new token, a secret or a tracking pass, and all of them
+//! what the caller alone may see.
 
 mod store;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Clock, Error, Result};
+use crate::base::{Clock, Error, Keys, Result};
 use crate::db::Db;
 
 /// How long a reply is kept.
@@ -56,21 +61,22 @@ pub struct Key {
 pub struct Idempotency {
     db: Db,
     clock: Clock,
+    keys: Keys,
 }
 
 impl Idempotency {
     /// The keys in this database.
     #[must_use]
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock }
+    pub fn new(db: Db, clock: Clock, keys: Keys) -> Self {
+        Self { db, clock, keys }
     }
 
     /// Takes a key for a request. `fingerprint` tells requests apart.
     ///
     /// # Errors
-    /// `Unavailable` when the database is out of reach.
+    /// `Unavailable` when the database is out of reach; `Gone` when there is a reply that cannot be opened any more.
     pub async fn claim(&self, key: Key, fingerprint: [u8; 32]) -> Result<Claim> {
-        let now = self.clock.now();
+        let (now, keys) = (self.clock.now(), self.keys.clone());
         let abandoned = before(now, UNDER_WAY)?;
         let forgotten = before(now, KEPT)?;
         self.db
@@ -87,7 +93,7 @@ impl Idempotency {
                     }
                     match row.reply {
                         _ if row.fingerprint != fingerprint => Ok(Claim::Other),
-                        Some(text) => Ok(Claim::Done(serde_json::from_str(&text).map_err(Error::internal)?)),
+                        Some(sealed) => Ok(Claim::Done(unseal(&keys, &key, &sealed)?)),
                         None => Ok(Claim::UnderWay),
                     }
                 })
@@ -100,9 +106,10 @@ impl Idempotency {
     /// # Errors
     /// `Unavailable` when the database is out of reach; the key is then free again after a minute.
     pub async fn keep(&self, key: Key, reply: Reply) -> Result<()> {
-        let text = serde_json::to_string(&reply).map_err(Error::internal)?;
+        let text = serde_json::to_vec(&reply).map_err(Error::internal)?;
+        let sealed = STANDARD.encode(self.keys.seal(&seal_of(&key), &text)?);
         let status = i32::from(reply.status);
-        self.db.transact(move |conn| Box::pin(async move { store::keep(conn, &key, status, &text).await })).await
+        self.db.transact(move |conn| Box::pin(async move { store::keep(conn, &key, status, &sealed).await })).await
     }
 
     /// Frees the key of a request that came to nothing and may be sent again.
@@ -121,6 +128,20 @@ impl Idempotency {
         let forgotten = before(self.clock.now(), KEPT)?;
         self.db.transact(move |conn| Box::pin(store::delete_before(conn, forgotten))).await
     }
+}
+
+/// What a reply is sealed for: it opens under its own key only.
+fn seal_of(key: &Key) -> String {
+    format!("kept-reply:{}:{}", key.caller, key.text)
+}
+
+fn unseal(keys: &Keys, key: &Key, sealed: &str) -> Result<Reply> {
+    let bytes = STANDARD.decode(sealed).ok().and_then(|sealed| keys.unseal(&seal_of(key), &sealed));
+    let reply = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    reply.ok_or_else(|| {
+        let message = "This request was carried out, but its reply cannot be opened any more. Look at what it made.";
+        Error::gone("reply_lost", message)
+    })
 }
 
 fn before(now: Timestamp, by: SignedDuration) -> Result<Timestamp> {

@@ -13,6 +13,7 @@ use crate::{execute, find};
 /// A key as stored.
 pub(super) struct Row {
     pub fingerprint: Vec<u8>,
+    /// Sealed.
     pub reply: Option<String>,
     pub created_at: Timestamp,
 }
@@ -58,7 +59,7 @@ pub(super) async fn renew(
     Ok(execute!(conn, query)? > 0)
 }
 
-/// Writes the reply of a key.
+/// Writes the sealed reply of a key.
 pub(super) async fn keep(conn: &mut Conn, key: &Key, status: i32, reply: &str) -> Result<()> {
     let query = diesel::update(idempotency_keys::table.find((&key.caller, &key.text)))
         .set((idempotency_keys::status.eq(Some(status)), idempotency_keys::reply.eq(Some(reply))));

@@ -60,9 +60,11 @@ pub async fn carry_out_once<B: MessageBody + 'static>(
     }
 }
 
-/// Replies that hold a person's tokens are kept nowhere.
+/// Replies that hold a person's tokens, or a secret that is shown to one asker once, are kept nowhere, sealed or not.
 fn has_secret_reply(path: &str) -> bool {
-    ["/api/v1/users/auth/", "/api/v1/users/kyc/token"].iter().any(|start| path.starts_with(start))
+    ["/api/v1/users/auth/", "/api/v1/users/kyc/token", "/api/v1/users/kyc/secret"]
+        .iter()
+        .any(|start| path.starts_with(start))
 }
 
 /// What tells a request with a key from all others, for handlers that make things without a name.

@@ -10,8 +10,11 @@ use ordercast::orders::NewOrder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
 use crate::app::caller::{Answer, Caller, send};
+use crate::app::merchant::Merchant;
+use crate::app::people::{merchant, signed_in};
+use crate::app::{TestApp, journal};
+use crate::rows::{number, run};
 
 const ALL: &str = "orders:read,orders:write,orders:update_status";
 
@@ -42,6 +45,57 @@ async fn the_same_request_gets_the_first_reply_again() {
         assert_eq!(post(&api, "/api/v1/orders", &bad, &json!({})).await.problem(), (400, "bad_idempotency_key"));
     }
     assert_eq!(count(&api).await, 1);
+}
+
+#[tokio::test]
+async fn no_secret_of_a_kept_reply_stands_in_the_database() {
+    let app = TestApp::start().await;
+    let shop = Merchant::new(&app, "seals").await;
+    let (api, admin) = (shop.api(), Caller::with(&app, "admin").await);
+    assert_eq!(
+        shop.send(&json!({"order_number": "M-1", "customer_details": {"email": "jane@example.com"}})).await.status,
+        201
+    );
+    let rotate = ("/api/v1/company/webhook-secrets/rotate", json!({}), "secret");
+    let token = ("/api/v1/tokens", json!({"name": "till", "scopes": ["orders:read"]}), "token");
+    let pass = ("/api/v1/orders/M-1/tracking-pass", json!({}), "pass");
+    for (caller, (path, body, field)) in [(&api, rotate), (&admin, token), (&api, pass)] {
+        let first = post(caller, path, field, &body).await;
+        assert_eq!(first.status, 201, "{first:?}");
+        let secret = first.body[field].as_str().expect("a secret").to_owned();
+        let holds = |text: &str| format!("SELECT count(*) AS n FROM idempotency_keys WHERE reply LIKE '%{text}%'");
+        for text in [secret.as_str(), &secret[secret.len() - 8..], "content-type", "{"] {
+            assert_eq!(number(&app.parts.db, &holds(text)).await, 0, "{path}");
+        }
+        let again = post(caller, path, field, &body).await;
+        assert_eq!((again.header("idempotency-hit"), &again.body[field]), ("true", &json!(secret)));
+        journal::secret(&secret);
+    }
+    assert_eq!(number(&app.parts.db, "SELECT count(*) AS n FROM idempotency_keys WHERE reply IS NOT NULL").await, 3);
+    // A reply opens under its own key only.
+    run(&app.parts.db, "UPDATE idempotency_keys SET reply = (SELECT min(reply) FROM idempotency_keys)").await;
+    let till = json!({"name": "till", "scopes": ["orders:read"]});
+    let statuses = [
+        post(&api, "/api/v1/company/webhook-secrets/rotate", "secret", &json!({})).await.status,
+        post(&admin, "/api/v1/tokens", "token", &till).await.status,
+    ];
+    assert!(statuses.contains(&410), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_shown_once_is_not_kept_for_a_second_time() {
+    let app = TestApp::start().await;
+    let (_, company) = merchant(&app, "owner@shop.example").await;
+    let secrets = app.parts.webhook_secrets.clone();
+    let minted = app.parts.db.transact(move |conn| Box::pin(async move { secrets.mint(conn, company).await })).await;
+    minted.expect("minted");
+    let (owner, _) = signed_in(&app, "owner@shop.example").await;
+    let first = post(&owner, "/api/v1/users/kyc/secret", "k", &json!({})).await;
+    assert_eq!((first.status, first.header("idempotency-hit")), (200, ""), "{first:?}");
+    journal::secret(first.body["secret"].as_str().expect("a secret"));
+    let again = post(&owner, "/api/v1/users/kyc/secret", "k", &json!({})).await;
+    assert_eq!(again.problem(), (410, "already_shown"));
+    assert_eq!(number(&app.parts.db, "SELECT count(*) AS n FROM idempotency_keys").await, 0);
 }
 
 #[tokio::test]
