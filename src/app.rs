@@ -30,6 +30,7 @@ use crate::web::auth::renewal;
 use crate::web::body::BodyLimit;
 use crate::web::client::Proxies;
 use crate::web::guard::{self, Guard, Limits};
+use crate::web::kyc::desk::Desk;
 use crate::web::live::{ServeSettings, serve};
 use crate::web::pages::Pages;
 use crate::web::{Money, Parts, PublicUrl};
@@ -299,6 +300,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         guard: guard(config, clock.clone(), &home, metrics.clone())?,
         body_limit: BodyLimit(config.max_body),
         kyc: Kyc::new(db.clone(), clock.clone(), keys.clone(), webhook_secrets.clone(), kyc_limits(config)),
+        desk: Desk::new(config.kyc_uploads, Duration::from_secs(config.kyc_upload_seconds.max(1))),
         workflows: Workflows::new(db.clone(), clock.clone()),
         approvals: Approvals::new(db.clone(), clock.clone(), orders.clone()),
         confirmations: Confirmations::new(db.clone(), clock.clone(), keys.clone(), orders.clone()),

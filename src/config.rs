@@ -147,6 +147,12 @@ pub struct Config {
     /// Largest such document in bytes
     #[arg(long, env = "ORDERCAST_KYC_DOCUMENT_SIZE", default_value_t = 5 << 20)]
     pub kyc_document_size: usize,
+    /// Companies that may send such documents at once before further ones are answered 503; each takes memory for all of its own
+    #[arg(long, env = "ORDERCAST_KYC_UPLOADS", default_value_t = 8)]
+    pub kyc_uploads: usize,
+    /// Seconds within which such documents must have come
+    #[arg(long, env = "ORDERCAST_KYC_UPLOAD_SECONDS", default_value_t = 300)]
+    pub kyc_upload_seconds: u64,
     /// Requests per minute each API token may make
     #[arg(long, env = "ORDERCAST_RATE_API", default_value_t = 6_000)]
     pub rate_api: u32,

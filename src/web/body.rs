@@ -15,6 +15,8 @@ use crate::base::{Error, Result};
 
 /// The code of a body over the limit; answered with 413.
 pub const TOO_LARGE: &str = "body_too_large";
+/// The code of a body that did not come to its end in time; answered with 408.
+pub const TOO_SLOW: &str = "body_too_slow";
 /// The code of a body of another type; answered with 415.
 pub const WRONG_TYPE: &str = "unsupported_media_type";
 

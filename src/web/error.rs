@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::{Deserialize, Serialize};
 
-use super::body::{TOO_LARGE, WRONG_TYPE};
+use super::body::{TOO_LARGE, TOO_SLOW, WRONG_TYPE};
 use crate::base::Error;
 use crate::base::error::Invalid;
 
@@ -126,6 +126,7 @@ pub fn status_of(error: &Error) -> (StatusCode, &'static str) {
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
         Error::Barred(barred) => (StatusCode::FORBIDDEN, barred.code),
         Error::Invalid(invalid) if invalid.code == TOO_LARGE => (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
+        Error::Invalid(invalid) if invalid.code == TOO_SLOW => (StatusCode::REQUEST_TIMEOUT, TOO_SLOW),
         Error::Invalid(invalid) if invalid.code == WRONG_TYPE => (StatusCode::UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE),
         Error::Invalid(invalid) if invalid.code == WRONG_METHOD => (StatusCode::METHOD_NOT_ALLOWED, WRONG_METHOD),
         Error::Invalid(invalid) => (StatusCode::BAD_REQUEST, invalid.code),

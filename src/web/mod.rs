@@ -53,6 +53,7 @@ use crate::wallet::Rates;
 use crate::webhooks::Webhooks;
 use body::BodyLimit;
 use guard::Guard;
+use kyc::desk::Desk;
 use methods::endpoint;
 use pages::Pages;
 
@@ -65,6 +66,7 @@ pub struct Parts {
     pub clock: Clock,
     pub admins: Admins,
     pub kyc: Kyc,
+    pub desk: Desk,
     pub companies: Companies,
     pub tokens: Tokens,
     pub webhook_secrets: WebhookSecrets,
@@ -126,6 +128,7 @@ impl Parts {
             .app_data(Data::new(self.idempotency.clone()))
             .app_data(Data::new(self.admins.clone()))
             .app_data(Data::new(self.kyc.clone()))
+            .app_data(Data::new(self.desk.clone()))
             .app_data(Data::new(self.guard.clone()))
             .app_data(Data::new(self.body_limit))
             .app_data(FormConfig::default().limit(self.body_limit.0))

@@ -32,6 +32,7 @@ mod idempotency;
 mod inbox;
 mod invitations;
 mod kyc;
+mod kyc_desk;
 mod live;
 mod live_limits;
 mod lost_answers;

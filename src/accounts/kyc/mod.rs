@@ -151,6 +151,24 @@ impl Kyc {
         self.limits
     }
 
+    /// Refuses a company that may hand nothing in now, before anything it sends is read. [`Kyc::submit`] decides.
+    ///
+    /// # Errors
+    /// `Conflict` as [`Kyc::submit`].
+    pub async fn check_open(&self, company: CompanyId) -> Result<()> {
+        let look = self.db.read(move |conn| {
+            Box::pin(async move {
+                let is_pending = store::is_pending_company(conn, company).await?;
+                Ok((is_pending, store::is_under_review(conn, company).await?))
+            })
+        });
+        match look.await? {
+            (false, _) => Err(not_needed()),
+            (true, true) => Err(under_review()),
+            (true, false) => Ok(()),
+        }
+    }
+
     /// Takes in what a person of a pending company sends.
     ///
     /// # Errors
@@ -168,11 +186,10 @@ impl Kyc {
             .transact(move |conn| {
                 Box::pin(async move {
                     if !store::hold_pending_company(conn, company).await? {
-                        return Err(Error::conflict("kyc_not_needed", "This company does not wait for approval."));
+                        return Err(not_needed());
                     }
                     if store::is_under_review(conn, company).await? {
-                        let message = "What you have sent is being reviewed. We will write to you.";
-                        return Err(Error::conflict("kyc_under_review", message));
+                        return Err(under_review());
                     }
                     store::insert(conn, id, company, account, &sent, sealed, now).await?;
                     audit::record(conn, vec![record]).await?;
@@ -317,6 +334,14 @@ impl Kyc {
         let found = self.db.read(move |conn| Box::pin(store::find_addressee(conn, id))).await?;
         found.ok_or(Error::NotFound("Submission"))
     }
+}
+
+fn not_needed() -> Error {
+    Error::conflict("kyc_not_needed", "This company does not wait for approval.")
+}
+
+fn under_review() -> Error {
+    Error::conflict("kyc_under_review", "What you have sent is being reviewed. We will write to you.")
 }
 
 /// What documents are sealed for: they open as their own company's only.

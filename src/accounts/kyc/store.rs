@@ -21,6 +21,12 @@ pub(super) async fn hold_pending_company(conn: &mut Conn, company: CompanyId) ->
     Ok(execute!(conn, diesel::update(pending).set(companies::state.eq("pending")))? == 1)
 }
 
+/// Whether a company waits for approval.
+pub(super) async fn is_pending_company(conn: &mut Conn, company: CompanyId) -> Result<bool> {
+    let pending = companies::table.filter(companies::id.eq(company)).filter(companies::state.eq("pending"));
+    Ok(find!(conn, CompanyId, pending.select(companies::id))?.is_some())
+}
+
 /// Makes a pending company active; says whether it was pending.
 pub(super) async fn activate_company(conn: &mut Conn, company: CompanyId) -> Result<bool> {
     let pending = companies::table.filter(companies::id.eq(company)).filter(companies::state.eq("pending"));

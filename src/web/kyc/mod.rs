@@ -1,5 +1,6 @@
 //! Papers of companies over HTTP: handed in by the company, looked through and decided on by staff.
 
+pub mod desk;
 pub mod review;
 pub mod sent;
 pub mod view;
@@ -16,6 +17,7 @@ use crate::accounts::kyc::{Application, State};
 use crate::accounts::sessions::Entrance;
 use crate::accounts::{Kyc, Sessions, WebhookSecrets};
 use crate::base::{Error, Secret};
+use desk::Desk;
 use view::{StatusView, SubmissionView};
 
 /// What is sent to sign in for handing in papers.
@@ -89,13 +91,16 @@ pub struct SubmitKyc {
     request_body(content = SubmitKyc, content_type = "multipart/form-data"),
     responses((status = 201, description = "It waits for a decision", body = SubmissionView), (status = 400, response = super::api::BadRequest),
         (status = 401, response = super::api::Unauthorized), (status = 403, response = super::api::Forbidden),
-        (status = 409, description = "`kyc_under_review`, or `kyc_not_needed`", body = ProblemView, content_type = "application/problem+json")),
+        (status = 408, description = "`body_too_slow`", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "`kyc_under_review`, or `kyc_not_needed`", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "Too many send documents right now", body = ProblemView, content_type = "application/problem+json")),
     security(("onboarding" = []), ("person" = [])))]
-pub async fn submit_kyc(incoming: Incoming, who: Onboarding, kyc: Data<Kyc>) -> Answer {
+pub async fn submit_kyc(incoming: Incoming, who: Onboarding, kyc: Data<Kyc>, desk: Data<Desk>) -> Answer {
     let request_id = incoming.request_id();
-    let (request, payload) = incoming.into_parts();
-    let sent = sent::read(&request, payload, kyc.limits()).await?;
-    let application = Application::check(&sent.business, sent.uploads, kyc.limits()).map_err(Error::InvalidFields)?;
+    let mut received = desk.receive(&kyc, who.company.id, incoming).await?;
+    let uploads = std::mem::take(&mut received.sent.uploads);
+    let application =
+        Application::check(&received.sent.business, uploads, kyc.limits()).map_err(Error::InvalidFields)?;
     let id = kyc.submit(who.actor(), application, request_id).await?;
     Ok(HttpResponse::Created().json(SubmissionView::from(kyc.get(id).await?)))
 }

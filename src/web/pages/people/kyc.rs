@@ -15,8 +15,8 @@ use crate::accounts::sessions::Kind;
 use crate::accounts::{Company, CompanyState, Kyc, Login};
 use crate::base::Error;
 use crate::base::error::Invalid;
-use crate::web::body::{Incoming, TOO_LARGE};
-use crate::web::kyc::sent;
+use crate::web::body::{Incoming, TOO_LARGE, TOO_SLOW};
+use crate::web::kyc::desk::Desk;
 use crate::web::pages::Frame;
 use crate::web::pages::form::{self, Field};
 
@@ -29,34 +29,44 @@ pub(super) async fn get_kyc(visit: Visit, kyc: Data<Kyc>) -> HttpResponse {
 }
 
 /// `POST /kyc`
-pub(super) async fn submit(visit: Visit, incoming: Incoming, kyc: Data<Kyc>) -> HttpResponse {
+pub(super) async fn submit(visit: Visit, incoming: Incoming, kyc: Data<Kyc>, desk: Data<Desk>) -> HttpResponse {
     let (login, company) = match visit.of_company() {
         Ok(found) => found,
         Err(answered) => return answered.error_response(),
     };
     let request_id = incoming.request_id();
-    let (request, payload) = incoming.into_parts();
-    let sent = match sent::read(&request, payload, kyc.limits()).await {
-        Ok(sent) => sent,
+    let mut received = match desk.receive(&kyc, company.id, incoming).await {
+        Ok(received) => received,
+        Err(Error::Invalid(slow)) if slow.code == TOO_SLOW => {
+            return visit.refuse(Error::Unavailable("Handing in documents".into(), None));
+        }
         Err(Error::Invalid(refused)) => return unread(&visit, &kyc.limits(), &refused),
-        Err(error) => return visit.refuse(error),
+        Err(error) => return refuse(&visit, &kyc, login, company, error).await,
     };
-    let application = match Application::check(&sent.business, sent.uploads, kyc.limits()) {
+    let uploads = std::mem::take(&mut received.sent.uploads);
+    let application = match Application::check(&received.sent.business, uploads, kyc.limits()) {
         Ok(application) => application,
         Err(wrong) => {
             let past = kyc.history(company.id).await.unwrap_or_default();
-            return form_page(&visit, &kyc.limits(), StatusCode::BAD_REQUEST, &sent.business, &wrong, &past);
+            return form_page(&visit, &kyc.limits(), StatusCode::BAD_REQUEST, &received.sent.business, &wrong, &past);
         }
     };
     match kyc.submit(login.person.actor(), application, request_id).await {
         Ok(_) => go("/kyc"),
-        Err(Error::Conflict(conflict)) if conflict.code == "kyc_under_review" => {
+        Err(error) => refuse(&visit, &kyc, login, company, error).await,
+    }
+}
+
+/// What a company sees that may not hand anything in now.
+async fn refuse(visit: &Visit, kyc: &Kyc, login: &Login, company: &Company, error: Error) -> HttpResponse {
+    match error {
+        Error::Conflict(conflict) if conflict.code == "kyc_under_review" => {
             let frame = visit.frame();
             let said = notice(&frame, "warning", "clock", frame.t("kyc.under_review"));
-            show(&visit, &kyc, login, company, StatusCode::CONFLICT, Some(said)).await
+            show(visit, kyc, login, company, StatusCode::CONFLICT, Some(said)).await
         }
-        Err(Error::Conflict(_)) => go("/kyc"),
-        Err(error) => visit.refuse(error),
+        Error::Conflict(_) => go("/kyc"),
+        error => visit.refuse(error),
     }
 }
 
