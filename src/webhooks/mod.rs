@@ -21,8 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use self::inbound::{Inbound, read};
+pub use self::inbox::{Asker, Inbox, Verdict};
 use self::inbox::{Booking, Entry, NewEntry, Sameness};
-pub use self::inbox::{Inbox, Verdict};
 use self::news::{News, Reading};
 pub use self::privacy::Forgotten;
 use self::sign::Stamp;
@@ -163,11 +163,17 @@ impl Webhooks {
         Ok(Received { id: entry.id, verdict: entry.verdict, is_new: false, order, refusal: None })
     }
 
-    /// Makes anew of a kept body what can be made of it now; of a company's, or of any.
+    /// Makes anew of a kept body what can be made of it now; of a company's, or of any. The trail tells who asked.
     ///
     /// # Errors
     /// `NotFound` when there is none, `Gone` when its content was deleted.
-    pub async fn rerun(&self, company: Option<CompanyId>, id: InboxId) -> Result<Received> {
+    pub async fn rerun(&self, asker: &Asker, company: Option<CompanyId>, id: InboxId) -> Result<Received> {
+        let received = self.run_anew(company, id).await?;
+        self.inbound.inbox.note_rerun(asker, id, received.verdict).await?;
+        Ok(received)
+    }
+
+    async fn run_anew(&self, company: Option<CompanyId>, id: InboxId) -> Result<Received> {
         let (entry, body) = self.inbound.inbox.get(company, id).await?;
         if entry.verdict == Verdict::Purged {
             return Err(Error::gone(
@@ -184,11 +190,16 @@ impl Webhooks {
     ///
     /// # Errors
     /// `Unavailable` when the database is out of reach; what was run is booked.
-    pub async fn rerun_all(&self, filter: inbox::Filter, after: Option<Cursor>) -> Result<Page<(InboxId, Verdict)>> {
+    pub async fn rerun_all(
+        &self,
+        asker: &Asker,
+        filter: inbox::Filter,
+        after: Option<Cursor>,
+    ) -> Result<Page<(InboxId, Verdict)>> {
         let page = self.inbound.inbox.list_ascending(filter, after, RERUN_AT_ONCE).await?;
         let mut data = Vec::with_capacity(page.data.len());
         for id in page.data {
-            match self.rerun(None, id).await {
+            match self.rerun(asker, None, id).await {
                 Ok(received) => data.push((id, received.verdict)),
                 Err(Error::Gone(_)) => data.push((id, Verdict::Purged)),
                 // Swept away between the list and now.
@@ -206,7 +217,7 @@ impl Webhooks {
     pub async fn heal(&self) -> Result<usize> {
         let forgotten = self.inbound.inbox.forgotten(100).await?;
         for id in &forgotten {
-            match self.rerun(None, *id).await {
+            match self.run_anew(None, *id).await {
                 Ok(_) | Err(Error::NotFound(_) | Error::Gone(_)) => {}
                 Err(error @ Error::Unavailable(..)) => return Err(error),
                 Err(error) => tracing::error!(inbox.id = %id, %error, "a webhook could not be taken in"),
@@ -303,7 +314,7 @@ impl Webhooks {
         };
         if made.verdict == Verdict::Waiting && !is_rerun {
             // The order may have come between our look and our booking, and have found nobody waiting.
-            return Box::pin(self.rerun(None, entry.id)).await;
+            return Box::pin(self.run_anew(None, entry.id)).await;
         }
         Ok(Received { id: entry.id, verdict: made.verdict, is_new: made.is_new, order, refusal: made.refusal })
     }
@@ -311,7 +322,7 @@ impl Webhooks {
     /// Runs what waited for an order.
     async fn wake(&self, entry: &Entry, order: String) -> Result<()> {
         for id in self.inbound.inbox.waiting(entry.company, entry.source, order).await? {
-            Box::pin(self.rerun(None, id)).await?;
+            Box::pin(self.run_anew(None, id)).await?;
         }
         Ok(())
     }

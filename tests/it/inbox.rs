@@ -127,6 +127,10 @@ async fn an_unknown_status_is_kept_mapped_and_run_again() {
         "{all:?}"
     );
     assert_eq!(shop.order("M-2").await["status"], "packed");
+    // The trail tells of each run that somebody asked for: two of the first, and one of each in the range.
+    let asked = "SELECT count(*) AS n FROM audit_log WHERE action = 'inbox.rerun' AND request_id IS NOT NULL \
+         AND actor_kind = 'token' AND company_id IS NOT NULL";
+    assert_eq!(number(&app.parts.db, asked).await, 3);
     assert_eq!(shop.send(&order("M-3", "awaiting pickup")).await.body["tracking_status"], "PACKED");
     // A company's own meaning goes before the usual one, also for a platform's words.
     api.send(

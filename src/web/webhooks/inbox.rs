@@ -23,8 +23,9 @@ use crate::web::error::Answer;
 use crate::web::orders::listing::next_link;
 use crate::web::orders::target::segment;
 use crate::web::query::Query;
+use crate::web::request_id;
 use crate::webhooks::inbox::{Entry, Filter};
-use crate::webhooks::{Verdict, Webhooks};
+use crate::webhooks::{Asker, Verdict, Webhooks};
 
 /// A webhook that was sent in.
 #[derive(Serialize, ToSchema)]
@@ -192,6 +193,10 @@ pub async fn list_inbox(
     Ok(reply.json(InboxPageView { data: page.data.into_iter().map(EntryView::from).collect(), next }))
 }
 
+fn asker(caller: &Caller<ManageWebhooks>, request_id: Option<String>) -> Asker {
+    Asker { actor: caller.actor(), request_id }
+}
+
 fn inbox_id(request: &HttpRequest) -> Result<InboxId> {
     segment(request, "id")?.parse().map_err(|_| Error::NotFound("Webhook"))
 }
@@ -222,7 +227,7 @@ pub async fn rerun_inbox_entry(
     webhooks: Data<Webhooks>,
 ) -> Answer {
     let (own, id) = (caller.actor().company(), inbox_id(&request)?);
-    webhooks.rerun(own, id).await?;
+    webhooks.rerun(&asker(&caller, request_id(&request)), own, id).await?;
     let (entry, body) = webhooks.inbox().get(own, id).await?;
     Ok(HttpResponse::Ok().json(FullEntryView::new(entry, body)))
 }
@@ -240,6 +245,7 @@ pub async fn rerun_inbox(
     companies: Data<Companies>,
     webhooks: Data<Webhooks>,
 ) -> Answer {
+    let asker = asker(&caller, incoming.request_id());
     let body: RerunWebhooks = incoming.json().await?;
     let filter = Filter {
         company: company::chosen(&caller, body.company.as_deref(), &companies).await?,
@@ -250,7 +256,7 @@ pub async fn rerun_inbox(
         ..Filter::default()
     };
     let after = body.after.as_deref().map(Cursor::decode).transpose()?;
-    let page = webhooks.rerun_all(filter, after).await?;
+    let page = webhooks.rerun_all(&asker, filter, after).await?;
     let data = page.data.into_iter().map(|(id, verdict)| RerunView { id: id.0, verdict }).collect();
     Ok(HttpResponse::Ok().json(RerunPageView { data, next: page.next.map(|cursor| cursor.encode()) }))
 }

@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::accounts::Source;
+use crate::audit::{self, Record};
 use crate::base::id::{CompanyId, InboxId, OrderId};
 use crate::base::page::{Cursor, Page};
-use crate::base::{Clock, Error, Result};
+use crate::base::{Actor, Clock, Error, Result};
 use crate::db::{Conn, Db};
 
 /// What was made of a body.
@@ -199,6 +200,15 @@ pub struct Filter {
     pub to: Option<Timestamp>,
 }
 
+/// Who has bodies run again.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// Who.
+    pub actor: Actor,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+}
+
 /// What else is known about the same subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Later {
@@ -241,6 +251,33 @@ impl Inbox {
     pub async fn book(&self, id: InboxId, booking: Booking) -> Result<()> {
         let now = self.clock.now();
         self.db.transact(move |conn| Box::pin(async move { store::book(conn, id, &booking, now).await })).await
+    }
+
+    /// Writes into the trail that somebody had a body run again, and what came of it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn note_rerun(&self, asker: &Asker, id: InboxId, verdict: Verdict) -> Result<()> {
+        let (asker, at) = (asker.clone(), self.clock.now());
+        let detail = audit::detail(&serde_json::json!({"verdict": verdict}))?;
+        self.db
+            .transact(move |conn| {
+                Box::pin(async move {
+                    let Some((entry, _)) = store::find(conn, None, id).await? else { return Ok(()) };
+                    let record = Record {
+                        actor: asker.actor,
+                        at,
+                        company: Some(entry.company),
+                        subject: "inbox",
+                        subject_id: id.to_string(),
+                        action: "inbox.rerun",
+                        request_id: asker.request_id,
+                        detail,
+                    };
+                    audit::record(conn, vec![record]).await
+                })
+            })
+            .await
     }
 
     /// Counts a run before it begins.
