@@ -326,8 +326,8 @@ mod tests {
         let rates = [rate(None, None, 1250, EVER), rate(None, Some("lamps"), 1000, EVER)];
         let done = calculate(&sale, &rates, sale.at).unwrap();
         let lines: Vec<_> = done.lines.iter().map(|line| (line.category.as_deref(), line.base, line.amount)).collect();
-        // 3333⅓ each: the unit that is left goes to the first. 3334 at 10% is 333.4, 6666 at 12.5% is 833.25.
-        assert_eq!(lines, [(Some("lamps"), 3334, 333), (None, 6666, 833)]);
+        // 3333⅓ and 6666⅔: the unit that is left goes to the larger rest. 10% are 333.3, 12.5% are 833.375.
+        assert_eq!(lines, [(Some("lamps"), 3333, 333), (None, 6667, 833)]);
         assert_eq!((done.amount, done.vendor_amount(), done.rate.as_str()), (1166, 8834, "10%, 12.5%"));
     }
 

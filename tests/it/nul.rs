@@ -82,7 +82,7 @@ async fn a_signed_webhook_with_a_nul_is_refused_and_kept() {
 }
 
 #[tokio::test]
-async fn a_name_of_a_company_with_a_nul_is_no_companys() {
+async fn a_name_with_a_nul_belongs_to_no_company() {
     let app = open_app().await;
     let admin = Caller::with(&app, "admin").await;
     let token = json!({"name": "till", "scopes": ["orders:read"], "company": "sh\u{0}op"});

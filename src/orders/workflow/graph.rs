@@ -320,7 +320,7 @@ mod tests {
         let two = |from, to| Edge { approval: true, confirmation: true, ..edge(from, to) };
         let cases: Vec<(Graph, Vec<Violation>)> = vec![
             (graph(Pending, &[]), vec![Violation::Empty, Violation::DeadEnd(Pending)]),
-            (graph(Pending, &[(Pending, Packed)]), vec![Violation::DeadEnd(Packed)]),
+            (graph(Pending, &[(Pending, Packed)]), vec![Violation::NoEnd(Pending), Violation::DeadEnd(Packed)]),
             (graph(Pending, &[(Pending, Delivered), (Packed, Delivered)]), vec![Violation::SecondInitial(Packed)]),
             (
                 graph(Pending, &[(Pending, Delivered), (Packed, Shipped), (Shipped, Packed), (Packed, Delivered)]),
@@ -429,7 +429,7 @@ mod tests {
             assert_eq!(graph.violations().is_empty(), is_sound(&graph), "{graph:?}: {:?}", graph.violations());
             if is_sound(&graph) { sound += 1 } else { broken += 1 }
         }
-        assert!(sound > 500 && broken > 500, "both kinds were met: {sound} and {broken}");
+        assert!(sound > 200 && broken > 200, "both kinds were met: {sound} and {broken}");
     }
 
     #[test]
