@@ -185,12 +185,11 @@ pub async fn watch<B: MessageBody + 'static>(
     let allowance = guard.admit(&request, client, token.as_ref());
     let path = routed_path(request.request()).to_owned();
     let span = telemetry::request_span(id.to_str().unwrap_or_default(), method, &path);
-    let refusal = match allowance.filter(|allowance| !allowance.allowed) {
-        Some(allowance) => Some(refuse(request.request(), allowance.retry_after)),
-        None => path.contains('\0').then(no_such_address),
-    };
-    let mut response = match refusal {
-        Some(refusal) => request.into_response(refusal.map_into_right_body()),
+    let mut response = match allowance.filter(|allowance| !allowance.allowed) {
+        Some(allowance) => {
+            let refusal = refuse(request.request(), allowance.retry_after);
+            request.into_response(refusal.map_into_right_body())
+        }
         None => next.call(request).instrument(span.clone()).await?.map_into_left_body(),
     };
     let status = response.status();
@@ -344,11 +343,6 @@ fn webhook_sender(request: &ServiceRequest, client: IpAddr) -> Secret {
     let email = request.headers().get("X-Customer-Email").map(HeaderValue::as_bytes).unwrap_or_default();
     let path = routed_path(request.request()).trim_end_matches('/');
     Secret::new(format!("webhook {client} {path} {}", String::from_utf8_lossy(email)))
-}
-
-/// No name of ours holds a NUL, and one of the databases would choke on it.
-fn no_such_address() -> HttpResponse {
-    Problem(base::Error::invalid("bad_path", "An address must not contain NUL characters")).error_response()
 }
 
 /// 429 in the words and the shape of whoever asks.
