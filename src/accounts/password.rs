@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::base::{Error, Result, Secret};
 
@@ -120,6 +122,14 @@ pub fn verify(password: &Secret, stored: &str) -> bool {
 fn hasher() -> Result<Argon2<'static>> {
     let params = Params::new(19_456, 2, 1, None).map_err(|error| Error::internal(error.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Replies that could tell whether there is an account are given no earlier.
+const EARLIEST_REPLY: Duration = Duration::from_millis(100);
+
+/// Waits until [`EARLIEST_REPLY`] after `began`: whether something was written meanwhile, the reply's time does not tell.
+pub(super) async fn no_earlier(began: Instant) {
+    tokio::time::sleep_until(began + EARLIEST_REPLY).await;
 }
 
 #[cfg(test)]

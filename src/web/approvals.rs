@@ -75,8 +75,7 @@ pub async fn list_approvals(request: HttpRequest, person: SignedIn, approvals: D
     let asked = Asked::read(&request, State::Waiting)?;
     let seeking = Seeking { gate: Some(Gate::Approval), states: asked.states, ..Seeking::default() };
     let page = approvals.list(&person.actor(), seeking, asked.after, asked.limit).await?;
-    let next = page.next.map(|cursor| cursor.encode());
-    Ok(HttpResponse::Ok().json(HeldPageView { data: page.data.into_iter().map(HeldView::from).collect(), next }))
+    Ok(HttpResponse::Ok().json(HeldPageView::from(page)))
 }
 
 /// Reads a step that waits for a second person, or waited.

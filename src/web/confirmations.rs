@@ -113,8 +113,7 @@ pub async fn list_disputes(request: HttpRequest, person: Staff, approvals: Data<
     let asked = Asked::read(&request, State::Disputed)?;
     let seeking = Seeking { gate: Some(Gate::Confirmation), states: asked.states, ..Seeking::default() };
     let page = approvals.list(&person.actor(), seeking, asked.after, asked.limit).await?;
-    let next = page.next.map(|cursor| cursor.encode());
-    Ok(HttpResponse::Ok().json(HeldPageView { data: page.data.into_iter().map(HeldView::from).collect(), next }))
+    Ok(HttpResponse::Ok().json(HeldPageView::from(page)))
 }
 
 /// What is decided about a dispute.

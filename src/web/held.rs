@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::orders::view::OrderView;
+use crate::base::page::Page;
 use crate::orders::workflow::{Gate, Held, State};
 use crate::orders::{Advanced, Status};
 
@@ -75,6 +76,13 @@ pub struct HeldPageView {
     pub data: Vec<HeldView>,
     /// Send it back as `after` for the next page; null at the end.
     pub next: Option<String>,
+}
+
+impl From<Page<Held>> for HeldPageView {
+    fn from(page: Page<Held>) -> Self {
+        let next = page.next.map(|cursor| cursor.encode());
+        Self { data: page.data.into_iter().map(HeldView::from).collect(), next }
+    }
 }
 
 /// What came of the word.

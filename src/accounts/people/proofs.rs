@@ -3,8 +3,6 @@
 //! Asking for a code is answered before it is looked at, so that neither words nor time tell who is known here. A refused
 //! code is answered no earlier than after a fixed while, for the same reason.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::{People, fields, record, store};
@@ -15,9 +13,6 @@ use crate::audit;
 use crate::base::id::AccountId;
 use crate::base::{Error, Result, Secret};
 use crate::jobs::CodePurpose;
-
-/// A refusal is given no earlier: whether something was written meanwhile, its time does not tell.
-const EARLIEST_REFUSAL: Duration = Duration::from_millis(100);
 
 impl People {
     /// Proves a person's address by the code that was mailed there at sign-up.
@@ -148,7 +143,7 @@ async fn refuse_late(began: Instant, proven: Option<AccountId>) -> Result<Accoun
     if let Some(account) = proven {
         return Ok(account);
     }
-    tokio::time::sleep_until(began + EARLIEST_REFUSAL).await;
+    password::no_earlier(began).await;
     Err(Error::invalid_field("otp", "bad_otp", "Invalid or expired OTP."))
 }
 

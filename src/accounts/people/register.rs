@@ -3,8 +3,6 @@
 //! Whoever signs up learns nothing of who else has: an address that is taken gets the same reply, after the same work,
 //! and its owner a letter that says so. Until an address is proven, whoever signs up with it last is who its code proves.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -42,9 +40,6 @@ pub struct SignedUp {
 /// The kind of letter that tells of a taken address, among those an account is sent.
 const TAKEN: &str = "taken";
 
-/// A reply is given no earlier after the hashing: what was written meanwhile, its time does not tell.
-const EARLIEST_REPLY: Duration = Duration::from_millis(100);
-
 impl People {
     /// Signs a company and its first person up, and mails the person a code.
     ///
@@ -61,7 +56,7 @@ impl People {
             Err(Error::Conflict(_)) => self.sign_up(wish.clone(), hash).await,
             done => done,
         };
-        tokio::time::sleep_until(began + EARLIEST_REPLY).await;
+        password::no_earlier(began).await;
         done.map(|()| wish)
     }
 

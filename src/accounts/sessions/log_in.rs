@@ -3,12 +3,11 @@
 //! Too many wrong passwords lock an account ([`super::attempts`]). A locked one answers as for a wrong password, whatever
 //! is tried; a password set anew by mail opens it at once.
 
-use std::time::Duration;
-
 use super::claims::Kind;
 use super::store::{self, Door};
 use super::{Opened, Sessions, attempts, write};
 use crate::accounts::companies::CompanyState;
+use crate::accounts::password;
 use crate::accounts::people::fields::fold;
 use crate::base::{Error, Result, Secret};
 
@@ -22,9 +21,6 @@ pub enum Entrance {
     /// Either; [`super::Login::kind`] tells which it became.
     Either,
 }
-
-/// A refusal is given no earlier: whether something was written meanwhile, its time does not tell.
-const EARLIEST_REFUSAL: Duration = Duration::from_millis(100);
 
 impl Sessions {
     /// Opens a sign-in with an e-mail address and a password.
@@ -42,7 +38,7 @@ impl Sessions {
         let began = tokio::time::Instant::now();
         let outcome = self.try_door(email, password, entrance, user_agent).await;
         if matches!(outcome, Err(Error::Unauthenticated(_))) {
-            tokio::time::sleep_until(began + EARLIEST_REFUSAL).await;
+            password::no_earlier(began).await;
         }
         outcome
     }

@@ -11,7 +11,6 @@ pub mod sign_in;
 pub mod sign_up;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::USER_AGENT;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -80,12 +79,6 @@ impl From<Member> for PersonView {
             created_at: member.created_at,
         }
     }
-}
-
-/// The browser or program a request comes from, in its own words.
-#[must_use]
-pub fn user_agent(request: &HttpRequest) -> Option<String> {
-    Some(request.headers().get(USER_AGENT)?.to_str().ok()?.to_owned())
 }
 
 /// The identifier in the path; one that is none names nothing.

@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::user_agent;
 use crate::accounts::Sessions;
 use crate::accounts::sessions::Entrance;
 use crate::base::{Error, Secret};
-use crate::web::PublicUrl;
 use crate::web::auth::cookies;
 use crate::web::body::{self, Incoming};
 use crate::web::error::{Answer, ProblemView};
+use crate::web::{PublicUrl, user_agent};
 
 /// An address and its password.
 #[derive(Deserialize, ToSchema)]

@@ -14,9 +14,8 @@ use crate::accounts::sessions::Kind;
 use crate::accounts::{Admins, Sessions};
 use crate::base::error::Invalid;
 use crate::base::{Clock, Error, Secret};
-use crate::web::PublicUrl;
-use crate::web::accounts::user_agent;
 use crate::web::auth::cookies;
+use crate::web::{PublicUrl, user_agent};
 
 /// What the form sends.
 #[derive(Default, Deserialize)]
