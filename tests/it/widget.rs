@@ -57,6 +57,15 @@ async fn a_widget_in_another_shop_follows_its_order_through_a_cut_and_its_own_re
     browser.until("both change by themselves", &both_show("Confirmed")).await;
     browser.until("and tell the page", "told.join() === 'confirmed,confirmed'").await;
 
+    // A busy browser reports being out of sight and in sight again in one go: the last word holds.
+    let look_twice = "window.IntersectionObserver = class {
+            constructor(tell) { this.tell = tell; }
+            observe() { this.tell([{ isIntersecting: false }, { isIntersecting: true }]); }
+            disconnect() {}
+        };
+        const mini = document.querySelector('order-tracker[size=mini]'); mini.before(mini); return 1";
+    browser.driver.execute(look_twice, vec![]).await.expect("both are in place");
+
     relay.set_whole(false);
     browser.until("it says that it is cut off", &full("full.connection !== 'live'")).await;
     update(&app, &token, &order, "packed").await;

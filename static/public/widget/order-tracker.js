@@ -172,8 +172,9 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
       }
       document.addEventListener("visibilitychange", this.#onVisible);
       addEventListener("online", this.#onVisible);
-      this.#observer = new IntersectionObserver(([entry]) => {
-        this.#seen = entry.isIntersecting;
+      // A busy page reports several looks at once, the newest last.
+      this.#observer = new IntersectionObserver((looks) => {
+        this.#seen = looks.at(-1).isIntersecting;
         this.#wake();
       });
       this.#observer.observe(this);
@@ -238,6 +239,8 @@ button{font:inherit;font-size:13px;color:inherit;background:none;border:1px soli
 
     /** One start only, however often attributes change and callbacks come while the element is upgraded. */
     #restart() {
+      // What is only moved stays connected: another number here would make it deaf.
+      if (this.#close) return;
       const run = ++this.#run;
       queueMicrotask(() => {
         if (run !== this.#run || !this.isConnected || this.#close) return;
