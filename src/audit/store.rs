@@ -1,6 +1,7 @@
 //! SQL of the audit trail.
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 use jiff::Timestamp;
 
 use super::chain::{EARLIER, Head, Link, Row};
@@ -8,9 +9,9 @@ use super::{Entry, Record, Seeking};
 use crate::base::id::{AccountId, AuditId, CompanyId, TokenId};
 use crate::base::{Actor, Error, Result};
 use crate::db::schema::{audit_chains, audit_log};
-use crate::db::types::At;
+use crate::db::types::{At, Id, Instant};
 use crate::db::{Conn, Fixed};
-use crate::{execute, insert_many, load};
+use crate::{columns, execute, load};
 
 #[derive(Insertable)]
 #[diesel(table_name = audit_log, treat_none_as_default_value = false)]
@@ -32,12 +33,31 @@ struct NewRow {
     hash: Vec<u8>,
 }
 
+const INSERT: &str = "INSERT INTO audit_log (id, at, actor_kind, actor_id, actor_name, company_id, subject, subject_id, \
+     action, request_id, detail, lane, n, previous, hash) \
+     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+
 /// Appends records to a chain nobody holds. Called last of all in a transaction: the end of the chain stays locked until
 /// its commit.
 pub(super) async fn append(conn: &mut Conn, records: Vec<Record>) -> Result<()> {
     let mut head = take_end(conn).await?;
     let rows = records.into_iter().map(|record| new_row(record, &mut head)).collect::<Result<Vec<_>>>()?;
-    insert_many!(&mut *conn, audit_log::table, &rows)?;
+    match &mut *conn {
+        Conn::Postgres(conn) => {
+            let query = columns!(INSERT, rows, {
+                id: Id, at: Instant, actor_kind: Text, actor_id: Nullable<Text>, actor_name: Text,
+                company_id: Nullable<Id>, subject: Text, subject_id: Text, action: Text, request_id: Nullable<Text>,
+                detail: Text, lane: Integer, n: BigInt, previous: Binary, hash: Binary,
+            });
+            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+        }
+        Conn::Sqlite(conn) => {
+            for row in rows {
+                let query = diesel::insert_into(audit_log::table).values(row);
+                diesel::RunQueryDsl::execute(query, &mut **conn)?;
+            }
+        }
+    }
     put_end(conn, &head).await
 }
 

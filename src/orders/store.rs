@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::model::{Customer, Event, Order};
 use super::status::Status;
@@ -12,7 +12,7 @@ use crate::base::{Actor, Error, Money, Result};
 use crate::db::schema::{order_events, orders};
 use crate::db::types::{At, Id, Instant};
 use crate::db::{Conn, Fixed};
-use crate::{execute, insert_many, load};
+use crate::{columns, execute, insert_many, load};
 
 /// A row of `orders`, in the order of its columns.
 #[derive(Clone, Queryable, Insertable)]
@@ -177,12 +177,29 @@ pub(super) async fn insert_orders(conn: &mut Conn, new: &[&Order]) -> Result<(),
     Ok(())
 }
 
+/// What [`update_one`] does, for all rows at once.
+const UPDATE_ALL: &str = "UPDATE orders SET status = new.status, seq = new.seq, carrier = new.carrier, \
+     tracking_number = new.tracking_number, tracking_url = new.tracking_url, \
+     estimated_delivery = new.estimated_delivery, original_estimated_delivery = new.original_estimated_delivery, \
+     shipment_status = new.shipment_status, shipment_reason = new.shipment_reason, notes = new.notes, \
+     cancellation_reason = new.cancellation_reason, shipped_at = new.shipped_at, delivered_at = new.delivered_at, \
+     updated_at = new.updated_at \
+     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS new (id, status, seq, carrier, \
+     tracking_number, tracking_url, estimated_delivery, original_estimated_delivery, shipment_status, \
+     shipment_reason, notes, cancellation_reason, shipped_at, delivered_at, updated_at) WHERE orders.id = new.id";
+
 /// Writes what a change can touch of orders that are held by [`lock_orders`].
 pub(super) async fn update_orders(conn: &mut Conn, changed: &[&Order]) -> Result<()> {
     let rows = changed.iter().map(|order| OrderRow::try_from(*order)).collect::<Result<Vec<_>>>()?;
     match conn {
         Conn::Postgres(conn) => {
-            let query = update_all_at_once(rows);
+            let query = columns!(UPDATE_ALL, rows, {
+                id: Id, status: Text, seq: BigInt, carrier: Nullable<Text>, tracking_number: Nullable<Text>,
+                tracking_url: Nullable<Text>, estimated_delivery: Nullable<Text>,
+                original_estimated_delivery: Nullable<Text>, shipment_status: Nullable<Text>,
+                shipment_reason: Nullable<Text>, notes: Nullable<Text>, cancellation_reason: Nullable<Text>,
+                shipped_at: Nullable<Instant>, delivered_at: Nullable<Instant>, updated_at: Instant,
+            });
             diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
         }
         Conn::Sqlite(conn) => {
@@ -192,43 +209,6 @@ pub(super) async fn update_orders(conn: &mut Conn, changed: &[&Order]) -> Result
         }
     }
     Ok(())
-}
-
-/// One prepared statement, whatever the number of rows: each column travels as one array.
-fn update_all_at_once(rows: Vec<OrderRow>) -> impl diesel_async::methods::ExecuteDsl<diesel_async::AsyncPgConnection> {
-    macro_rules! column {
-        ($field:ident) => {
-            rows.iter().map(|row| row.$field.clone()).collect::<Vec<_>>()
-        };
-    }
-    type Texts = Array<Nullable<Text>>;
-    type Times = Array<Nullable<Instant>>;
-    let sql = "UPDATE orders SET status = new.status, seq = new.seq, carrier = new.carrier, \
-         tracking_number = new.tracking_number, tracking_url = new.tracking_url, \
-         estimated_delivery = new.estimated_delivery, original_estimated_delivery = new.original_estimated_delivery, \
-         shipment_status = new.shipment_status, shipment_reason = new.shipment_reason, notes = new.notes, \
-         cancellation_reason = new.cancellation_reason, shipped_at = new.shipped_at, \
-         delivered_at = new.delivered_at, updated_at = new.updated_at \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS new (id, status, seq, \
-         carrier, tracking_number, tracking_url, estimated_delivery, original_estimated_delivery, shipment_status, \
-         shipment_reason, notes, cancellation_reason, shipped_at, delivered_at, updated_at) WHERE orders.id = new.id";
-    let query = diesel::sql_query(sql)
-        .bind::<Array<Id>, _>(column!(id))
-        .bind::<Array<Text>, _>(column!(status))
-        .bind::<Array<BigInt>, _>(column!(seq))
-        .bind::<Texts, _>(column!(carrier))
-        .bind::<Texts, _>(column!(tracking_number))
-        .bind::<Texts, _>(column!(tracking_url))
-        .bind::<Texts, _>(column!(estimated_delivery))
-        .bind::<Texts, _>(column!(original_estimated_delivery))
-        .bind::<Texts, _>(column!(shipment_status))
-        .bind::<Texts, _>(column!(shipment_reason))
-        .bind::<Texts, _>(column!(notes))
-        .bind::<Texts, _>(column!(cancellation_reason))
-        .bind::<Times, _>(column!(shipped_at))
-        .bind::<Times, _>(column!(delivered_at))
-        .bind::<Array<Instant>, _>(column!(updated_at));
-    Fixed(query)
 }
 
 /// The same columns for one row.
@@ -291,6 +271,10 @@ struct EventRow {
     actor_role: Option<&'static str>,
 }
 
+const INSERT_EVENTS: &str = "INSERT INTO order_events (order_id, seq, id, company_id, \"type\", status, previous_status, \
+     body, actor_kind, actor_name, occurred_at, actor_id, actor_role) \
+     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
 /// An event with what its row says beside the body.
 pub(super) struct Entry<'a> {
     pub event: &'a Event,
@@ -319,6 +303,21 @@ pub(super) async fn insert_events(conn: &mut Conn, entries: &[Entry<'_>]) -> Res
         actor_role: entry.actor.role(),
     };
     let rows: Vec<EventRow> = entries.iter().map(row).collect();
-    insert_many!(conn, order_events::table, &rows)?;
+    match conn {
+        Conn::Postgres(conn) => {
+            let query = columns!(INSERT_EVENTS, rows, {
+                order_id: Id, seq: BigInt, id: Id, company_id: Id, kind: Text, status: Text,
+                previous_status: Nullable<Text>, body: Text, actor_kind: Text, actor_name: Text, occurred_at: Instant,
+                actor_id: Nullable<Text>, actor_role: Nullable<Text>,
+            });
+            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+        }
+        Conn::Sqlite(conn) => {
+            for row in rows {
+                let query = diesel::insert_into(order_events::table).values(row);
+                diesel::RunQueryDsl::execute(query, &mut **conn)?;
+            }
+        }
+    }
     Ok(())
 }
