@@ -129,6 +129,7 @@ impl App {
             self.parts.sessions.clone(),
             self.parts.webhooks.clone(),
             (self.parts.approvals.clone(), self.parts.confirmations.clone()),
+            self.parts.money.wallets.clone(),
             &stopping,
         );
         let live = self.parts.live.clone();
@@ -245,8 +246,11 @@ fn terms(config: &Config) -> Terms {
     }
 }
 
-fn money(db: &Db, clock: &Clock, timeline: &Timeline) -> Money {
+fn money(db: &Db, clock: &Clock, timeline: &Timeline, terms: wallet::Terms) -> Money {
     Money {
+        wallets: wallet::Wallets::new(db.clone(), clock.clone(), terms),
+        payouts: wallet::Payouts::new(db.clone(), clock.clone()),
+        sellers: wallet::Sellers::new(db.clone(), clock.clone()),
         rates: wallet::Rates::new(db.clone(), clock.clone()),
         commissions: Commissions::new(db.clone(), clock.clone(), timeline.clone()),
     }
@@ -319,7 +323,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
         codes,
         passwords,
         sessions,
-        money: money(&db, &clock, &timeline),
+        money: money(&db, &clock, &timeline, money_terms(config)),
         timeline,
         live,
         orders,

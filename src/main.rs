@@ -56,6 +56,11 @@ enum Command {
         #[command(subcommand)]
         command: commands::audit::Audit,
     },
+    /// Prove that the ledger of vendors' money is right
+    Wallet {
+        #[command(subcommand)]
+        command: commands::wallet::Wallet,
+    },
     /// Print a new key for ORDERCAST_SECRET_KEY
     Keygen,
 }
@@ -88,6 +93,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Token { command } => command.run().await,
         Command::Admin { command } => command.run().await,
         Command::Audit { command } => command.run().await,
+        Command::Wallet { command } => command.run().await,
         Command::Keygen => {
             println!("{}", Keys::generate().expose());
             Ok(())

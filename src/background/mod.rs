@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::Sessions;
 use crate::idempotency::Idempotency;
 use crate::orders::{Approvals, Confirmations};
+use crate::wallet::Wallets;
 use crate::webhooks::Webhooks;
 pub use jobs::Worker;
 
@@ -22,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const HEAL: Duration = Duration::from_secs(10);
 /// How often is looked for steps whose time to wait for somebody's word is over.
 const DUE: Duration = Duration::from_secs(30);
+/// How often vendors' money is released whose days of hold are over.
+const RELEASE: Duration = Duration::from_secs(60);
 /// How often is cleared away what is over: kept replies, sign-ins, webhooks.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -32,6 +35,7 @@ pub fn start(
     sessions: Sessions,
     webhooks: Webhooks,
     (approvals, confirmations): (Approvals, Confirmations),
+    wallets: Wallets,
     stop: &CancellationToken,
 ) -> TaskTracker {
     let tasks = TaskTracker::new();
@@ -65,6 +69,10 @@ pub fn start(
             approvals.sweep().await?;
             confirmations.sweep().await.map(drop)
         }
+    }));
+    tasks.spawn(every(RELEASE, stop.clone(), move || {
+        let wallets = wallets.clone();
+        async move { wallets.release_due().await.map(drop) }
     }));
     tasks.close();
     tasks

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod audit;
 pub mod demo;
 pub mod token;
+pub mod wallet;
 
 use ordercast::base::{Error, Result};
 use ordercast::config::Config;

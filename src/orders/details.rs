@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::intake::NewOrder;
 use super::model::{Customer, Item, Order};
+use super::status::Status;
 use crate::base::{Money, Result};
 
 /// New details of an order. What is `None` stays as it is.
@@ -52,7 +53,10 @@ impl Details {
         keep(&mut order.customer.locale, &self.customer.locale);
         keep(&mut order.address, &self.address);
         keep(&mut order.item_summary, &self.item_summary);
-        keep(&mut order.total, &self.total);
+        // What a delivered order has cost is settled: its vendor was credited by it.
+        if order.status != Status::Delivered {
+            keep(&mut order.total, &self.total);
+        }
         if let Some(items) = &self.items {
             order.items.clone_from(items);
         }

@@ -95,17 +95,24 @@ pub(super) async fn find_newest_credits(conn: &mut Conn, orders: &[OrderId]) -> 
     load!(conn, CreditRow, query)?.into_iter().map(|row| Ok((row.order_id, Credit::try_from(row)?))).collect()
 }
 
+type SellerColumns = (CompanyId, Option<At>, Option<i32>);
+
 /// What companies are where money is concerned.
 pub(super) async fn find_sellers(conn: &mut Conn, ids: Vec<CompanyId>) -> Result<HashMap<CompanyId, Seller>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let columns = (companies::id, companies::marketplace_since, companies::hold_days);
-    let query = companies::table.filter(companies::id.eq_any(ids)).select(columns);
-    let rows = load!(conn, (CompanyId, Option<At>, Option<i32>), query)?;
-    let seller = |(id, since, hold_days): (CompanyId, Option<At>, Option<i32>)| {
-        (id, Seller { marketplace_since: since.map(|at| at.0), hold_days })
+    let query = companies::table.filter(companies::id.eq_any(ids)).order(companies::id).select(columns);
+    let rows = match conn {
+        Conn::Postgres(conn) => {
+            // Shared by all who deliver; whoever changes the terms waits, or an order would slip through in between.
+            diesel_async::RunQueryDsl::load::<SellerColumns>(query.for_share(), &mut **conn).await?
+        }
+        Conn::Sqlite(conn) => diesel::RunQueryDsl::load::<SellerColumns>(query, &mut **conn)?,
     };
+    let seller =
+        |(id, since, hold_days): SellerColumns| (id, Seller { marketplace_since: since.map(|at| at.0), hold_days });
     Ok(rows.into_iter().map(seller).collect())
 }
 
@@ -277,6 +284,14 @@ pub(super) async fn write(conn: &mut Conn, changed: &Changed, accounts: &[(Accou
     }
     let credits: Vec<CreditRow> = changed.inserted.iter().map(CreditRow::from).collect();
     insert_many!(conn, order_credits::table, &credits)?;
+    Ok(())
+}
+
+/// Sees the database as of one moment from here on. On SQLite every transaction does.
+pub(super) async fn hold_moment(conn: &mut Conn) -> Result<()> {
+    if matches!(conn, Conn::Postgres(_)) {
+        execute!(conn, diesel::sql_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))?;
+    }
     Ok(())
 }
 

@@ -70,7 +70,7 @@ pub struct Till {
     credits: HashMap<OrderId, Credit>,
     commissions: HashMap<OrderId, Commission>,
     rates: Vec<Rate>,
-    pub(super) balances: BTreeMap<Account, i64>,
+    balances: BTreeMap<Account, i64>,
     /// What is to be written.
     changed: Changed,
 }
@@ -112,6 +112,16 @@ impl Till {
         }
         till.balances = store::lock_accounts(conn, &purses).await?;
         Ok(till)
+    }
+
+    /// A till of accounts that are locked, for movements that no order's status causes.
+    pub(super) fn on(balances: BTreeMap<Account, i64>) -> Self {
+        Self { balances, ..Self::default() }
+    }
+
+    /// Has a credit written as it stands now.
+    pub(super) fn keep(&mut self, credit: Credit) {
+        self.changed.updated.push(credit);
     }
 
     /// Calculates the commission of an order that is confirmed, where the deployment wants it so and a rate holds.
@@ -227,7 +237,7 @@ impl Till {
         self.commissions.get(&sale.order).filter(|commission| commission.fits(total))
     }
 
-    fn balance(&self, account: &Account) -> i64 {
+    pub(super) fn balance(&self, account: &Account) -> i64 {
         self.balances.get(account).copied().unwrap_or_default()
     }
 

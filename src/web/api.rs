@@ -11,7 +11,7 @@ use super::error::ProblemView;
 use super::idempotency::carry_out_once;
 use super::methods::endpoint;
 use super::{
-    accounts, approvals, audit, carriers, confirmations, kyc, orders, tokens, track, vendor, webhooks, workflows,
+    accounts, approvals, audit, carriers, confirmations, kyc, orders, tokens, track, vendor, wallet, webhooks, workflows,
 };
 
 /// One endpoint: method, path, operation id.
@@ -41,8 +41,10 @@ routes! {
     "/api/v1/orders" => { post: orders.create_order, get: orders::listing.list_orders };
     "/api/v1/orders/batch" => { post: orders::bulk.create_orders };
     "/api/v1/orders/bulk-status" => { post: orders::bulk.set_order_statuses };
+    "/api/v1/orders/commission" => { post: wallet::commission.calculate_commissions };
     "/api/v1/orders/{id}" => { get: orders.get_order, patch: orders.change_order };
     "/api/v1/orders/{id}/status" => { post: orders.set_order_status };
+    "/api/v1/orders/{id}/commission" => { get: wallet::commission.get_order_commission, post: wallet::commission.calculate_order_commission };
     "/api/v1/orders/{id}/events" => { get: orders::history.list_order_events };
     "/api/v1/orders/{id}/audit" => { get: orders::history.list_order_audit };
     "/api/v1/orders/{id}/tracking-pass" => { post: orders::passes.create_tracking_pass, get: orders::passes.list_tracking_passes };
@@ -91,6 +93,20 @@ routes! {
     "/api/v1/admin/companies" => { get: accounts::admin.list_companies };
     "/api/v1/admin/companies/{id}/suspend" => { post: accounts::admin.suspend_company };
     "/api/v1/admin/companies/{id}/restore" => { post: accounts::admin.restore_company };
+    "/api/v1/admin/companies/{id}" => { get: wallet::selling.get_company_terms, patch: wallet::selling.change_company_terms };
+    "/api/v1/admin/companies/{id}/wallet-adjustments" => { post: wallet::selling.adjust_wallet };
+    "/api/v1/admin/payouts" => { get: wallet::payouts.list_payouts };
+    "/api/v1/admin/payouts.csv" => { get: wallet::payouts.get_payout_file };
+    "/api/v1/admin/payouts/{id}/approve" => { post: wallet::payouts.approve_payout };
+    "/api/v1/admin/payouts/{id}/refuse" => { post: wallet::payouts.refuse_payout };
+    "/api/v1/admin/payouts/{id}/paid" => { post: wallet::payouts.pay_payout };
+    "/api/v1/commission-rates" => { get: wallet::commission.list_commission_rates, post: wallet::commission.set_commission_rate };
+    "/api/v1/wallet" => { get: wallet::reading.get_wallet };
+    "/api/v1/wallet/ledger" => { get: wallet::reading.list_ledger };
+    "/api/v1/wallet/ledger.csv" => { get: wallet::reading.get_ledger_csv };
+    "/api/v1/wallet/statement" => { get: wallet::reading.get_statement };
+    "/api/v1/wallet/statement.csv" => { get: wallet::reading.get_statement_csv };
+    "/api/v1/wallet/payouts" => { get: wallet::payouts.list_own_payouts, post: wallet::payouts.request_payout };
     "/api/v1/admin/people" => { get: accounts::admin.list_people, post: accounts::admin.invite_staff };
     "/api/v1/admin/people/{id}" => { patch: accounts::admin.change_person };
     "/api/v1/audit" => { get: audit.list_audit };

@@ -30,6 +30,7 @@ pub mod rate;
 pub mod tokens;
 pub mod track;
 pub mod vendor;
+pub mod wallet;
 pub mod webhooks;
 pub mod workflows;
 
@@ -49,7 +50,7 @@ use crate::live::Live;
 use crate::notify::Preferences;
 use crate::orders::{Approvals, Commissions, Confirmations, Orders, Passes, Timeline, Workflows};
 use crate::telemetry::Metrics;
-use crate::wallet::Rates;
+use crate::wallet::{Payouts, Rates, Sellers, Wallets};
 use crate::webhooks::Webhooks;
 use body::BodyLimit;
 use guard::Guard;
@@ -99,6 +100,9 @@ pub struct Parts {
 pub struct Money {
     pub rates: Rates,
     pub commissions: Commissions,
+    pub wallets: Wallets,
+    pub payouts: Payouts,
+    pub sellers: Sellers,
 }
 
 impl Parts {
@@ -120,6 +124,9 @@ impl Parts {
             .app_data(Data::new(self.workflows.clone()))
             .app_data(Data::new(self.approvals.clone()))
             .app_data(Data::new(self.confirmations.clone()))
+            .app_data(Data::new(self.money.wallets.clone()))
+            .app_data(Data::new(self.money.payouts.clone()))
+            .app_data(Data::new(self.money.sellers.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.preferences.clone()))
             .app_data(Data::new(self.jobs.clone()))

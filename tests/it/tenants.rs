@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use ordercast::accounts::Source;
 use ordercast::accounts::tokens::NewToken;
-use ordercast::base::Actor;
 use ordercast::base::id::CompanyId;
+use ordercast::base::{Actor, Money};
 use ordercast::orders::{Customer, NewOrder};
 use ordercast::web::api;
 use ordercast::webhooks::{Delivery, Proof, Sender};
@@ -42,7 +42,9 @@ async fn company<'a>(app: &'a TestApp, slug: &str) -> Company<'a> {
     let (_, token) = app.parts.tokens.generate(TESTS, new).await.expect("a token");
     let number = format!("{slug}-1");
     let customer = Customer { email: Some(format!("customer@{slug}.example")), ..Customer::default() };
-    let new = NewOrder { company: id, number: Some(number.clone()), customer, ..NewOrder::default() };
+    let total = Money::new(1000, "USD");
+    let new = NewOrder { company: id, number: Some(number.clone()), customer, total, ..NewOrder::default() };
+    app.parts.money.rates.set(TESTS, None, None, 1000, None).await.expect("a rate");
     let order = app.parts.orders.create(TESTS, new, None).await.expect("an order").order;
     let (pass, text) = app.parts.passes.create(order.id, None).await.expect("a pass");
     let (secret, webhook) = webhook(app, id).await;

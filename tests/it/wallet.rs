@@ -1,11 +1,15 @@
 //! Vendors' wallets: what is credited, taken back and released, and that the ledger stays as it was written.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use ordercast::accounts::Role;
-use ordercast::base::id::{AccountId, CompanyId, OrderId};
+use ordercast::base::id::{AccountId, CompanyId, OrderId, PayoutId};
 use ordercast::base::{Actor, Clock, Error, Money};
 use ordercast::orders::{Advanced, Change, NewOrder, Order, OrderRef, Status};
 use ordercast::wallet::Credited;
+use ordercast::wallet::sellers::Terms;
+use ordercast::wallet::verify::verify;
 use serde_json::json;
 
 use crate::app::TestApp;
@@ -23,6 +27,7 @@ pub fn admin() -> Actor {
 /// A deployment with a vendor of the marketplace and a platform-wide rate of ten percent.
 pub struct Market {
     pub app: TestApp,
+    clock: Clock,
     pub company: CompanyId,
     pub vendor: Actor,
     pub email: &'static str,
@@ -44,7 +49,7 @@ impl Market {
         let (account, company) = merchant(&app, email).await;
         app.parts.money.rates.set(TESTS, None, None, 1000, Some(clock.now())).await.expect("a rate");
         let vendor = Actor::Vendor { account, company, name: "Owner".into() };
-        Self { app, company, vendor, email }
+        Self { app, clock, company, vendor, email }
     }
 
     /// An order of the vendor.
@@ -73,6 +78,11 @@ impl Market {
     /// The balance of an account: `held`, `available`, `payout`.
     pub async fn balance(&self, which: &str, currency: &str) -> i64 {
         balance(&self.app, &format!("{}/{currency}/{which}", self.company)).await
+    }
+
+    /// Moves the clock.
+    pub fn wait_days(&self, days: u64) {
+        self.clock.advance(Duration::from_secs(86_400 * days));
     }
 }
 
@@ -255,4 +265,72 @@ async fn every_movement_of_money_stands_in_the_audit_trail_with_its_request() {
     assert_eq!(actions, ["wallet.credited", "wallet.reversed"]);
     assert!(entries.iter().all(|entry| entry.request_id.is_some() && entry.actor_name == "Rina"), "{entries:?}");
     assert_eq!(entries[0].detail["moved"][0]["amount"], 900, "{entries:?}");
+}
+
+#[tokio::test]
+async fn what_is_held_is_released_after_its_days_once_and_not_while_it_is_disputed() {
+    let market = Market::open(&["--hold-days=3"]).await;
+    let wallets = &market.app.parts.money.wallets;
+    let (calm, disputed) =
+        (market.priced(Status::Shipped, (1000, "USD")).await, market.priced(Status::Shipped, (2000, "USD")).await);
+    for order in [calm, disputed] {
+        market.set(admin(), order, Status::Delivered).await.expect("delivered");
+    }
+    assert!(wallets.freeze(admin(), disputed, None).await.expect("asked"));
+    market.wait_days(2);
+    assert_eq!(wallets.release_due().await.expect("a sweep"), 0);
+    market.wait_days(1);
+    let sweeps = join_all((0..8).map(|_| wallets.release_due())).await;
+    assert!(sweeps.iter().all(Result::is_ok), "{sweeps:?}");
+    assert_eq!(transactions(&market.app, "release").await, 1);
+    assert_eq!((market.balance("held", "USD").await, market.balance("available", "USD").await), (1800, 900));
+    assert!(!wallets.freeze(admin(), calm, None).await.expect("asked"), "too late");
+    assert!(!wallets.release(TESTS, disputed, None).await.expect("asked"), "disputed");
+    assert!(wallets.unfreeze(admin(), disputed, None).await.expect("asked"));
+    wallets.release_due().await.expect("a sweep");
+    assert_eq!((market.balance("held", "USD").await, market.balance("available", "USD").await), (0, 2700));
+    verify(&market.app.parts.db).await.expect("right");
+}
+
+#[tokio::test]
+async fn a_customers_confirmation_releases_at_once_and_a_company_may_have_days_of_its_own() {
+    let market = Market::open(&[]).await;
+    let (wallets, sellers) = (&market.app.parts.money.wallets, &market.app.parts.money.sellers);
+    let terms = Terms { is_marketplace: None, hold_days: Some(Some(0)) };
+    let first = market.priced(Status::Shipped, (1000, "USD")).await;
+    market.set(admin(), first, Status::Delivered).await.expect("delivered");
+    sellers.set(admin(), market.company, terms, None).await.expect("set");
+    let second = market.priced(Status::Shipped, (1000, "USD")).await;
+    market.set(admin(), second, Status::Delivered).await.expect("delivered");
+    wallets.release_due().await.expect("a sweep");
+    assert_eq!(
+        market.balance("available", "USD").await,
+        900,
+        "the second one's days are over, the first one's are not"
+    );
+    assert!(wallets.release(TESTS, first, None).await.expect("released"));
+    assert!(!wallets.release(TESTS, first, None).await.expect("asked again"));
+    assert_eq!(market.balance("available", "USD").await, 1800);
+}
+
+#[tokio::test]
+async fn money_that_was_paid_out_is_taken_back_only_with_leave() {
+    let market = Market::open(&["--hold-days=0"]).await;
+    let order = market.priced(Status::Shipped, (1000, "USD")).await;
+    market.set(admin(), order, Status::Delivered).await.expect("delivered");
+    market.app.parts.money.wallets.release_due().await.expect("a sweep");
+    let payouts = &market.app.parts.money.payouts;
+    let payout = payouts.request(market.vendor.clone(), market.company, money(500, "USD"), PayoutId::new(), None).await;
+    payout.expect("a payout");
+    let staff = Caller::with(&market.app, "admin").await;
+    let path = format!("/api/v1/orders/{order}/status");
+    let refused = staff.post(&path, &json!({"status": "returned"})).await;
+    assert_eq!(refused.problem(), (409, "wallet_too_low"));
+    assert_eq!(market.balance("available", "USD").await, 400);
+    let allowed = staff.post(&path, &json!({"status": "returned", "allow_negative": true})).await;
+    assert_eq!(allowed.status, 200, "{allowed:?}");
+    assert_eq!(market.balance("available", "USD").await, -500);
+    let marked = "SELECT count(*) AS n FROM ledger_transactions WHERE kind = 'reversal' AND reason LIKE '%below zero'";
+    assert_eq!(number(&market.app.parts.db, marked).await, 1);
+    verify(&market.app.parts.db).await.expect("right");
 }

@@ -48,6 +48,8 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "KYC", description = "A company hands in its papers; staff decide"),
         (name = "Accounts", description = "People: signing up and in, profiles, colleagues"),
         (name = "Platform", description = "For those who run the platform"),
+        (name = "Wallet", description = "What a vendor has earned: balances, movements, statements, payouts"),
+        (name = "Commissions", description = "What the platform keeps: rates, and orders' commissions with their arithmetic"),
         (name = "Tokens", description = "API tokens and what they may do"),
         (name = "Audit", description = "Who changed what, when, from what to what"),
         (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),

@@ -74,6 +74,11 @@ impl Deployment {
         said
     }
 
+    /// Runs a command of the program on the deployment, to its end.
+    pub fn run(&self, command: &[&str]) -> std::process::Output {
+        self.program().args(command).args(&self.flags).output().expect("the program runs")
+    }
+
     /// Kills an instance (`kill -9`): nothing is finished, nothing is said.
     pub fn kill(&mut self, nth: usize) {
         let mut child = self.instances[nth].1.take().expect("a running instance");
