@@ -1,14 +1,16 @@
 //! Wallets over HTTP: payouts from both sides, statements, the ledger, adjustments, and who may read what.
 
-use ordercast::orders::Status;
+use ordercast::base::Money;
+use ordercast::orders::{NewOrder, OrderRef, Status};
 use ordercast::wallet::verify::verify;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::app::caller::{Answer, Caller, send};
+use crate::app::crew::{Crew, still};
 use crate::app::people::{merchant, signed_in};
 use crate::rows::{number, run};
-use crate::wallet::{Market, admin};
+use crate::wallet::{Market, admin, balance};
 
 #[tokio::test]
 async fn a_payout_is_asked_for_approved_filed_and_paid_or_refused() {
@@ -135,6 +137,27 @@ async fn an_adjustment_is_written_with_its_reason_and_never_below_zero() {
     assert_eq!(adjust(-200).await.status, 204);
     assert_eq!(market.balance("available", "USD").await, 300);
     verify(&market.app.parts.db).await.expect("right");
+}
+
+#[tokio::test]
+async fn the_customers_word_releases_the_money_at_once() {
+    let (app, _) = still().await;
+    let crew = Crew::hire(&app, "juniper").await;
+    crew.follow(&["shipped delivered?", "shipped returned"]).await;
+    app.parts.money.rates.set(admin(), None, None, 1000, None).await.expect("a rate");
+    let new = NewOrder { company: crew.company, total: Money::new(1000, "USD"), ..NewOrder::default() };
+    let order = app.parts.orders.create(admin(), new, None).await.expect("an order").order;
+    let (_, pass) = app.parts.passes.create(order.id, None).await.expect("a pass");
+    app.parts.money.commissions.calculate(admin(), &OrderRef::Id(order.id), None).await.expect("a commission");
+    crew.held(&order, &json!({"status": "delivered"})).await;
+    let available = format!("{}/USD/available", crew.company);
+    assert_eq!(balance(&app, &available).await, 0);
+    let customer = Caller::bearing(&app, Some(&pass));
+    for _ in 0..2 {
+        assert_eq!(customer.post("/api/v1/track/confirmation", &json!({"received": true})).await.status, 200);
+        assert_eq!(balance(&app, &available).await, 900);
+    }
+    verify(&app.parts.db).await.expect("right");
 }
 
 /// The text of a reply that is no JSON.

@@ -11,11 +11,12 @@ use super::commit::Orders;
 use super::workflow::held::{Held, How, Leave, State};
 use super::workflow::store::{self, Decided};
 use super::workflow::{Gate, record};
-use super::{Advanced, OrderRef};
+use super::{Advanced, OrderRef, Status};
 use crate::audit;
 use crate::base::id::{HeldId, OrderId};
 use crate::base::{Actor, Clock, Error, Keys, Result, Secret};
 use crate::db::Db;
+use crate::wallet;
 
 /// Asks customers and acts on what they say. Cheap to clone.
 #[derive(Clone)]
@@ -134,7 +135,16 @@ impl Confirmations {
 
     async fn give(&self, actor: Actor, held: &Held, how: How, request_id: Option<String>) -> Result<Advanced> {
         let change = held.change(Leave::Confirmed { held: held.id, how });
-        self.orders.advance(actor, OrderRef::Id(held.order), change, request_id).await
+        let target = OrderRef::Id(held.order);
+        let advanced = self.orders.advance(actor.clone(), target, change, request_id.clone()).await?;
+        // Who says to have the parcel need not be waited for: the vendor may have its money.
+        if how != How::Time && advanced.order.status == Status::Delivered {
+            let released = wallet::books::release(&self.db, self.clock.now(), actor, held.order, request_id).await;
+            if let Err(error) = released {
+                tracing::warn!(order.id = %held.order, %error, "not released at once; it is when its days are over");
+            }
+        }
+        Ok(advanced)
     }
 
     /// The customer says that something is wrong: nothing is confirmed by itself any more. Said again it is as it was.

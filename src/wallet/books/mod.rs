@@ -168,17 +168,7 @@ impl Wallets {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn release(&self, actor: Actor, order: OrderId, request_id: Option<String>) -> Result<bool> {
-        let now = self.clock.now();
-        let work = self.db.transact(move |conn| {
-            Box::pin(async move {
-                let credit = super::store::lock_newest_credits(conn, &[order]).await?.remove(&order);
-                let Some(credit) = credit.filter(is_releasable) else { return Ok(false) };
-                let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at: now };
-                release_all(conn, cause, vec![credit]).await?;
-                Ok(true)
-            })
-        });
-        work.await
+        release(&self.db, self.clock.now(), actor, order, request_id).await
     }
 
     /// Keeps an order's credit from being released while the customer disputes the delivery. Says whether it could be
@@ -323,6 +313,29 @@ pub fn check_reason(text: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid_field("reason", "bad_reason", "reason must say why, in 1 to 500 characters on one line"))
+}
+
+/// [`Wallets::release`], for parts that have no wallets.
+///
+/// # Errors
+/// `Unavailable` when the database is out of reach.
+pub async fn release(
+    db: &Db,
+    now: Timestamp,
+    actor: Actor,
+    order: OrderId,
+    request_id: Option<String>,
+) -> Result<bool> {
+    let work = db.transact(move |conn| {
+        Box::pin(async move {
+            let credit = super::store::lock_newest_credits(conn, &[order]).await?.remove(&order);
+            let Some(credit) = credit.filter(is_releasable) else { return Ok(false) };
+            let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at: now };
+            release_all(conn, cause, vec![credit]).await?;
+            Ok(true)
+        })
+    });
+    work.await
 }
 
 fn is_releasable(credit: &Credit) -> bool {
