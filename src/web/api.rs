@@ -11,7 +11,8 @@ use super::error::ProblemView;
 use super::idempotency::carry_out_once;
 use super::methods::endpoint;
 use super::{
-    accounts, approvals, audit, carriers, confirmations, kyc, orders, tokens, track, vendor, wallet, webhooks, workflows,
+    accounts, approvals, audit, carriers, confirmations, kyc, orders, tokens, track, vendor, wallet, webhooks,
+    workflows,
 };
 
 /// One endpoint: method, path, operation id.
