@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use ordercast::base::{Actor, Clock};
 use ordercast::db::Db;
+use ordercast::db::group::Size;
 use ordercast::orders::workflow::Patience;
 use ordercast::orders::{Announce, Change, OrderRef, Orders, Reach, Status, Telling};
 use ordercast::telemetry::Metrics;
@@ -117,10 +118,10 @@ pub fn loop_alone(orders: usize) -> Result<()> {
             }
             std::future::ready(()).boxed()
         });
-        let together = (config.commit_group, config.commit_queue);
+        let size = Size { room: config.commit_queue, most: config.commit_group, lanes: config.commit_lanes };
         let terms =
             Terms { hold_days: config.hold_days, commission_on_confirmation: config.commission_on_confirmation };
-        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), (terms, Patience::default()), together);
+        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), (terms, Patience::default()), size);
         let begin = Instant::now();
         for step in STEPS {
             let change = Change {

@@ -326,10 +326,25 @@ fn is_passing(message: &str) -> bool {
         "connection closed",
         "database is locked",
         "disk is full",
-        "deadlock detected",
+        DEADLOCK,
     ];
     SIGNS.iter().any(|sign| message.contains(sign))
 }
+
+/// Whether PostgreSQL gave up a transaction because it and another waited for each other: nothing of it was done, and the
+/// same again may well succeed.
+#[must_use]
+pub fn was_rolled_back(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<DieselError>());
+    match cause {
+        Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+        Some(DieselError::DatabaseError(DatabaseErrorKind::Unknown, info)) => info.message() == DEADLOCK,
+        _ => false,
+    }
+}
+
+/// What PostgreSQL says of a transaction that waits for one that waits for it.
+const DEADLOCK: &str = "deadlock detected";
 
 /// Whether a change was refused because a unique key is taken; the caller knows which.
 #[must_use]

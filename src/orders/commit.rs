@@ -1,14 +1,15 @@
 //! THE ONE DOOR, its acting half: changes are committed in groups, then announced in the order they were committed.
 //!
 //! Callers queue; one task takes whatever waits, thinks each change through against the locked rows, and writes order
-//! rows, events, audit rows and jobs of the whole group in one transaction. A change that is refused spoils nothing for
-//! the others; a group that fails as a whole is tried again one by one, unless the database is away. What survives a
-//! crash: everything that was answered. The announcement may be lost in one; every reader of the log heals that by its
-//! position (see `live`).
+//! rows, events, audit rows and jobs of the whole group in one transaction. On PostgreSQL the next group works while one
+//! waits for the disk; what both mean the second reads after the first has committed, and groups are announced in the
+//! order in which they began. A change that is refused spoils nothing for the others; a group that fails as a whole is
+//! tried again, then one by one, unless the database is away. What survives a crash: everything that was answered. The
+//! announcement may be lost in one; every reader of the log heals that by its position (see `live`).
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -19,8 +20,8 @@ use super::model::{Event, OrderRef};
 use super::wish::{Outcome, What, Wish};
 use super::workflow::Patience;
 use crate::base::{Actor, Clock, Error, Result};
-use crate::db::Db;
-use crate::db::group::{Grouped, Waiting};
+use crate::db::group::{Grouped, Size, Waiting};
+use crate::db::{Db, was_rolled_back};
 use crate::telemetry::{Metrics, OutcomeLabel};
 use crate::wallet::Terms;
 
@@ -61,8 +62,9 @@ type Outcomes = Result<Vec<Outcome>>;
 type Answer = tokio::sync::oneshot::Sender<Outcomes>;
 
 impl Orders {
-    /// Starts the committing and the announcing task. At most `most` changes share a transaction; at most `room` wait.
-    /// With the terms of money comes how long moves wait for somebody's word where their company does not say.
+    /// Starts the committing and the announcing task. SQLite has one writer, so there one group is under way at a time
+    /// whatever `size` says. With the terms of money comes how long moves wait for somebody's word where their company
+    /// does not say.
     #[must_use]
     pub fn start(
         db: Db,
@@ -70,20 +72,22 @@ impl Orders {
         announce: Announce,
         metrics: Metrics,
         terms: (Terms, Patience),
-        (most, room): (usize, usize),
+        size: Size,
     ) -> Self {
         let runtime = db.runtime().clone();
         let (committed, to_announce) = mpsc::channel(64);
         runtime.spawn(announce_all(to_announce, announce, metrics));
-        let queue = Grouped::start(&runtime, room, most, move |group| {
-            let (db, now, committed) = (db.clone(), clock.now(), committed.clone());
-            Box::pin(async move {
-                let answered = serve(&db, group, terms, now).await;
-                // The receiver lives as long as this sender; were it gone, dropping the answers tells the callers.
-                committed.send(answered).await.unwrap_or_default();
-            })
-        });
-        Self { queue }
+        let size = if matches!(db, Db::Sqlite { .. }) { Size { lanes: 1, ..size } } else { size };
+        let write = move |group| {
+            let (db, now) = (db.clone(), clock.now());
+            async move { serve(&db, group, terms, now).await }.boxed()
+        };
+        let then = move |answered| {
+            let committed = committed.clone();
+            // The receiver lives as long as this sender; were it gone, dropping the answers tells the callers.
+            async move { committed.send(answered).await.unwrap_or_default() }.boxed()
+        };
+        Self { queue: Grouped::start_lanes(&runtime, size, write, then) }
     }
 
     /// Changes an order: status, details, or both. Asking for what is so already is success and writes nothing.
@@ -205,18 +209,20 @@ async fn serve(
     let (wishes, answers): (Vec<Wish>, Vec<_>) = group.into_iter().map(|waiting| (waiting.ask, waiting.answer)).unzip();
     let wishes = Arc::new(wishes);
     let all = 0..wishes.len();
-    let outcomes = match commit(db, wishes.clone(), all.clone(), terms, now).await {
+    let mut outcomes = commit(db, wishes.clone(), all.clone(), terms, now).await;
+    if outcomes.as_ref().is_err_and(was_crossed) {
+        outcomes = commit(db, wishes.clone(), all.clone(), terms, now).await;
+    }
+    let outcomes = match outcomes {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         // It may have been committed, the answer alone lost. Trying again here could make an order twice, or refuse by its
         // position what has just been done: the callers decide.
-        Err(error @ Error::Unavailable(..)) => {
+        Err(error @ Error::Unavailable(..)) if !was_rolled_back(&error) => {
             tracing::warn!(%error, cause = std::error::Error::source(&error), changes = all.len(), "a group could not be committed");
             all.map(|_| Err(Error::Unavailable("The database".into(), None))).collect()
         }
-        Err(error) if all.len() == 1 && !matches!(error, Error::Conflict(_)) => vec![Err(error)],
+        Err(error) if all.len() == 1 => vec![Err(error)],
         Err(error) => {
-            // A conflict here means that another instance took a name between our look and our writing: looking again
-            // finds its order, which is what a repeat wants, or tells that the number is taken.
             tracing::warn!(%error, changes = all.len(), "could not be committed; trying again one by one");
             one_by_one(db, wishes, terms, now).await
         }
@@ -224,11 +230,18 @@ async fn serve(
     outcomes.into_iter().zip(answers).collect()
 }
 
+/// Whether a group failed only for what another group or instance did meanwhile: it took a name between our look and our
+/// writing, or each waited for the other. Looking again finds its order, which is what a repeat wants, or tells that the
+/// number is taken.
+fn was_crossed(error: &Error) -> bool {
+    matches!(error, Error::Conflict(_)) || was_rolled_back(error)
+}
+
 async fn one_by_one(db: &Db, wishes: Arc<Vec<Wish>>, terms: (Terms, Patience), now: Timestamp) -> Vec<Outcomes> {
     let mut outcomes = Vec::with_capacity(wishes.len());
     for at in 0..wishes.len() {
         let mut alone = commit(db, wishes.clone(), at..at + 1, terms, now).await;
-        if matches!(alone, Err(Error::Conflict(_))) {
+        if alone.as_ref().is_err_and(was_crossed) {
             alone = commit(db, wishes.clone(), at..at + 1, terms, now).await;
         }
         outcomes.push(alone.and_then(|mut one| one.pop().ok_or_else(|| Error::internal("no outcome"))));

@@ -1,13 +1,13 @@
 //! The orders of one group while its wishes are thought through one after the other, and the writing of what came of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::advance::{Advanced, Change, Decision, decide};
 use super::commit::Reach;
 use super::intake::NewOrder;
-use super::model::{Event, Order, OrderRef};
+use super::model::{Order, OrderRef};
 use super::policy;
 use super::status::Status;
 use super::store::{self, Entry};
@@ -15,7 +15,8 @@ use super::timeline::pick_one;
 use super::wish::{Outcome, What, Wish};
 use super::workflow::Patience;
 use super::workflow::ways::Ways;
-use crate::audit::{self, Record};
+use super::written::Written;
+use crate::audit;
 use crate::base::id::{CompanyId, OrderId};
 use crate::base::{Actor, Error, Money, Result};
 use crate::db::{Conn, is_taken};
@@ -38,17 +39,6 @@ struct Ledger {
     till: Till,
     /// What companies' own workflows have to say.
     ways: Ways,
-}
-
-/// An event to be written, and what its rows need beside it.
-#[derive(Clone)]
-struct Written {
-    /// Which row of which wish.
-    cause: (usize, usize),
-    event: Event,
-    from: Option<Status>,
-    to: Status,
-    is_override: bool,
 }
 
 /// Thinks a group of wishes through and writes what came of them. What is refused spoils nothing for the other wishes.
@@ -252,42 +242,45 @@ impl Ledger {
         let counts = |status: Status| status == Status::Delivered || (is_automatic && is_confirmed(status));
         let rows = || wishes.iter().flat_map(|wish| &wish.rows);
         let may_deliver = rows().any(|row| matches!(row, What::Change(_, change) if change.status.is_some_and(counts)));
-        let (mut scope, mut totals) = (Scope::default(), HashMap::<OrderId, Vec<&Money>>::new());
+        let mut scope = Scope::default();
         for row in rows() {
             match row {
                 What::Create(new) if may_deliver || new.status.is_some_and(counts) => {
-                    let total = new.total.as_ref().map(|total| total.currency.to_ascii_uppercase());
-                    scope.purses.extend(total.map(|currency| (new.company, currency)));
+                    scope.purses.extend(new.total.as_ref().map(|total| (new.company, purse(total))));
                 }
                 What::Create(_) => {}
                 What::Change(target, change) => {
-                    for order in self.meant(target) {
-                        let is_told = |to: Status| counts(to) || order.status == Status::Delivered;
-                        if change.status.is_some_and(is_told) {
-                            scope.orders.insert(order.id);
-                        }
-                        let told = change.details.as_ref().and_then(|details| details.total.as_ref());
-                        totals.entry(order.id).or_default().extend(told.into_iter().chain(&order.total));
-                    }
+                    let Some(to) = change.status else { continue };
+                    let told = self.meant(target).filter(|order| counts(to) || order.status == Status::Delivered);
+                    scope.orders.extend(told.map(|order| order.id));
                 }
             }
         }
-        for order in scope.orders.iter().filter_map(|id| self.orders.get(id)) {
-            let currencies =
-                totals.get(&order.id).into_iter().flatten().map(|total| total.currency.to_ascii_uppercase());
-            scope.purses.extend(currencies.map(|currency| (order.company, currency)));
+        if !scope.orders.is_empty() {
+            let purses = rows().flat_map(|row| self.purses(row, &scope.orders)).collect::<Vec<_>>();
+            scope.purses.extend(purses);
         }
         scope
     }
 
+    /// The wallets of the orders among these that a row means: of their totals, and of the one it brings.
+    fn purses(&self, row: &What, orders: &BTreeSet<OrderId>) -> Vec<(CompanyId, String)> {
+        let What::Change(target, change) = row else { return Vec::new() };
+        let told = change.details.as_ref().and_then(|details| details.total.as_ref());
+        let meant = self.meant(target).filter(|order| orders.contains(&order.id));
+        meant
+            .flat_map(|order| told.into_iter().chain(&order.total).map(|total| (order.company, purse(total))))
+            .collect()
+    }
+
     /// Every order a name may mean.
-    fn meant(&self, target: &OrderRef) -> Vec<&Order> {
-        let same_number = |number: &String| self.by_number.get(number).into_iter().flatten().map(|(_, id)| *id);
-        let ids: Vec<OrderId> = match target {
-            OrderRef::Id(id) => vec![*id],
-            OrderRef::Number(number) => same_number(number).collect(),
+    fn meant<'a>(&'a self, target: &'a OrderRef) -> impl Iterator<Item = &'a Order> {
+        let (by_id, same_number) = match target {
+            OrderRef::Id(id) => (Some(id), None),
+            OrderRef::Number(number) => (None, self.by_number.get(number)),
         };
-        ids.iter().filter_map(|id| self.orders.get(id)).collect()
+        let same_number = same_number.into_iter().flatten().map(|(_, id)| id);
+        by_id.into_iter().chain(same_number).filter_map(|id| self.orders.get(id))
     }
 
     async fn write(mut self, conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<()> {
@@ -329,47 +322,6 @@ impl Ledger {
     }
 }
 
-impl Written {
-    fn kind(&self) -> &'static str {
-        match self.from {
-            None => "order_created",
-            Some(from) if from != self.to => "status_changed",
-            Some(_) => "details_changed",
-        }
-    }
-
-    fn entry<'a>(&'a self, wishes: &'a [Wish], at: Timestamp) -> Entry<'a> {
-        let previous_status = self.from.filter(|from| *from != self.to);
-        let actor = &wishes[self.cause.0].actor;
-        Entry { event: &self.event, kind: self.kind(), status: self.to, previous_status, actor, at }
-    }
-
-    fn record(&self, wishes: &[Wish], at: Timestamp) -> Result<Record> {
-        let wish = &wishes[self.cause.0];
-        let fields = match &wish.rows[self.cause.1] {
-            What::Change(_, change) => serde_json::to_value(change).map_err(Error::internal)?,
-            What::Create(new) => serde_json::json!({"number": new.number, "external_id": new.external_id}),
-        };
-        let detail = serde_json::json!({
-            "seq": self.event.seq, "from": self.from, "to": self.to, "override": self.is_override, "fields": fields,
-        });
-        Ok(Record {
-            actor: wish.actor.clone(),
-            at,
-            company: Some(self.event.company),
-            subject: "order",
-            subject_id: self.event.order.to_string(),
-            action: match self.kind() {
-                "order_created" => "order.created",
-                "status_changed" => "order.status_changed",
-                _ => "order.details_changed",
-            },
-            request_id: wish.request_id.clone(),
-            detail: audit::detail(&detail)?,
-        })
-    }
-}
-
 impl Advanced {
     fn unchanged(order: Order) -> Self {
         Self {
@@ -382,6 +334,11 @@ impl Advanced {
             held: None,
         }
     }
+}
+
+/// The currency of a wallet an amount belongs to.
+fn purse(total: &Money) -> String {
+    total.currency.to_ascii_uppercase()
 }
 
 /// From the payment on, and not given up: what the marketplace calls confirmed.

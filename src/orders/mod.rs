@@ -25,6 +25,7 @@ pub mod timeline;
 pub mod tracking;
 mod wish;
 pub mod workflow;
+mod written;
 
 pub use advance::{Advanced, Change};
 pub use approvals::Approvals;

@@ -6,10 +6,11 @@ use futures_util::future::join_all;
 use ordercast::app::App;
 use ordercast::audit;
 use ordercast::base::{Clock, Error};
+use ordercast::db::Db;
 use ordercast::jobs::Counts;
 use ordercast::orders::{Advanced, Change, Customer, EventBody, NewOrder, Order, OrderRef, Status};
 
-use crate::rows::{number, written};
+use crate::rows::{number, run, written};
 use crate::still_app::{Ground, TESTS, order};
 
 /// An administrator may go from any status to any other.
@@ -107,6 +108,26 @@ async fn a_number_wanted_by_two_instances_at_once_is_given_once() {
     }
     let done = written(&one.parts.db).await;
     assert_eq!((done.orders, done.events, done.audits), (60, 60, 60));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_the_database_gives_up_for_another_is_written_again() {
+    let ground = Ground::lay().await;
+    let app = ground.build(&[], Clock::System).await;
+    let order = order(&app, NewOrder::default()).await;
+    // SQLite has one writer, so there nobody waits for anybody. A sequence goes on whatever becomes of the transaction.
+    if matches!(app.parts.db, Db::Postgres { .. }) {
+        let give_up = "CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('times') IN (1, 2, 3) THEN \
+             RAISE EXCEPTION 'deadlock detected' USING ERRCODE = 'deadlock_detected'; END IF; RETURN NEW; END $$";
+        let before = "CREATE TRIGGER give_up BEFORE INSERT ON order_events FOR EACH ROW EXECUTE FUNCTION give_up()";
+        for sql in ["CREATE SEQUENCE times", give_up, before] {
+            run(&app.parts.db, sql).await;
+        }
+        let change = change(&app, OrderRef::Id(order.id), note("x")).await;
+        assert!(matches!(change, Err(Error::Unavailable(..))), "tried twice and told: {change:?}");
+    }
+    let change = change(&app, OrderRef::Id(order.id), note("y")).await.expect("written");
+    assert_eq!((change.order.seq, log(&app, &order).await.len()), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
