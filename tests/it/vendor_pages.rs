@@ -63,6 +63,46 @@ async fn earn(app: &TestApp, shop: &mut Reader<'_>, order: &Order) {
     assert_eq!(done.location, format!("{path}?done={}&n=0", order.id));
     let said = shop.get(&done.location).await.text;
     assert!(said.contains("Delivered. €30.15 added to your wallet."), "{said}");
+    get_paid(app, shop, &mut staff, order).await;
+}
+
+/// The merchant asks for what is released, once however often the form is sent; staff refuses, approves and pays.
+async fn get_paid(app: &TestApp, shop: &mut Reader<'_>, staff: &mut Reader<'_>, order: &Order) {
+    let purse = shop.get("/vendor/wallet").await.text;
+    assert!(purse.contains("€30.15") && purse.contains("MB1031") && !purse.contains(r#"name="amount""#), "{purse}");
+    app.parts.money.wallets.release(Actor::System("tests"), order.id, None).await.expect("a release");
+    let ask = async |shop: &mut Reader<'_>, id: &str, amount: &str| {
+        shop.post("/vendor/wallet/payout", &[("id", id), ("amount", amount), ("currency", "EUR")]).await
+    };
+    let purse = shop.get("/vendor/wallet").await.text;
+    let at = purse.find(r#"name="id" value=""#).expect("a form") + r#"name="id" value=""#.len();
+    let id = &purse[at..at + 36];
+    let much = ask(shop, id, "40").await;
+    assert!(much.status == 409 && much.text.contains("at most €30.15"), "{}", much.text);
+    assert_eq!(ask(shop, id, "a lot").await.status, 400);
+    for _ in 0..2 {
+        assert_eq!(ask(shop, id, "20.00").await.location, "/vendor/wallet?said=asked");
+    }
+    let purse = shop.get("/vendor/wallet?said=asked").await.text;
+    assert!(purse.contains("€10.15") && purse.contains("Your request is on its way."), "{purse}");
+    assert_eq!(shop.get("/api/v1/wallet/ledger.csv").await.status, 200);
+
+    assert_eq!(shop.get("/admin/payouts").await.status, 404, "it is for staff");
+    assert_eq!(shop.post(&format!("/admin/payouts/{id}/approve"), &[]).await.status, 404);
+    let queue = staff.get("/admin/payouts").await.text;
+    assert!(queue.contains("€20.00") && queue.contains(SHOP), "{queue}");
+    let mute = staff.post(&format!("/admin/payouts/{id}/refuse"), &[("reason", " ")]).await;
+    assert!(mute.status == 400 && mute.text.contains("Say why"), "{}", mute.text);
+    let early = staff.post(&format!("/admin/payouts/{id}/paid"), &[]).await;
+    assert_eq!(early.status, 409, "{}", early.text);
+    for (what, said) in [("approve", "Approved"), ("paid", "Paid")] {
+        let decided = staff.post(&format!("/admin/payouts/{id}/{what}"), &[]).await;
+        assert_eq!(decided.location, format!("/admin/payouts?done={id}"));
+        let page = staff.get(&decided.location).await.text;
+        assert!(page.contains(&format!("€20.00 is now {said}.")), "{page}");
+    }
+    assert_eq!(staff.get("/api/v1/admin/payouts.csv").await.status, 200);
+    assert!(shop.get("/vendor/wallet").await.text.contains("Paid out"));
 }
 
 #[tokio::test]

@@ -17,10 +17,12 @@ use crate::web::pages::shell::{Head, Sort, document, reply_private, theme_switch
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Orders,
+    Wallet,
     Start,
     Papers,
     Review,
     Commission,
+    Payouts,
 }
 
 impl Place {
@@ -28,10 +30,12 @@ impl Place {
     fn facts(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Orders => ("/vendor/orders", "vendor.orders", "list"),
+            Self::Wallet => ("/vendor/wallet", "wallet.title", "wallet"),
             Self::Start => ("/start", "account.start", "hook"),
             Self::Papers => ("/kyc", "account.papers", "store"),
             Self::Review => ("/admin/kyc", "review.title", "shield"),
             Self::Commission => ("/admin/commission", "rate.title", "receipt"),
+            Self::Payouts => ("/admin/payouts", "payout.title", "wallet"),
         }
     }
 }
@@ -39,8 +43,9 @@ impl Place {
 /// A part of the menu: the key of its heading, and its pages.
 type Group = (Option<&'static str>, &'static [Place]);
 
-const OF_MERCHANTS: [Group; 2] = [(None, &[Place::Orders]), (Some("console.set_up"), &[Place::Start, Place::Papers])];
-const OF_STAFF: [Group; 1] = [(Some("console.merchants"), &[Place::Review, Place::Commission])];
+const OF_MERCHANTS: [Group; 2] =
+    [(None, &[Place::Orders, Place::Wallet]), (Some("console.set_up"), &[Place::Start, Place::Papers])];
+const OF_STAFF: [Group; 1] = [(Some("console.merchants"), &[Place::Review, Place::Commission, Place::Payouts])];
 
 /// The top of a page: its heading with what stands around it.
 pub(super) struct Bar<'a> {

@@ -9,11 +9,13 @@ mod console;
 mod kyc;
 mod login;
 mod orders;
+mod payouts;
 mod reset;
 mod review;
 mod signup;
 mod start;
 mod steps;
+mod wallet;
 
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
@@ -51,6 +53,10 @@ pub fn routes(routes: &mut ServiceConfig) {
         .service(endpoint!("/start/secret" => get: start::get_start, post: start::show_secret))
         .service(endpoint!("/start/secret/replace" => get: start::get_start, post: start::replace_secret))
         .service(endpoint!(["/kyc", "/kyc/"] => get: kyc::get_kyc, post: kyc::submit))
+        .service(endpoint!(["/vendor/wallet", "/vendor/wallet/"] => get: wallet::get_wallet))
+        .service(endpoint!("/vendor/wallet/payout" => get: wallet::get_wallet, post: wallet::ask_payout))
+        .service(endpoint!(["/admin/payouts", "/admin/payouts/"] => get: payouts::get_payouts))
+        .service(endpoint!("/admin/payouts/{id}/{what}" => get: payouts::get_payouts, post: payouts::decide))
         .service(endpoint!(["/admin/commission", "/admin/commission/"] => get: commission::get_rates, post: commission::set_rate))
         .service(endpoint!(["/admin/kyc", "/admin/kyc/"] => get: review::get_queue))
         .service(endpoint!(["/admin/kyc/{id}", "/admin/kyc/{id}/"] => get: review::get_submission))
