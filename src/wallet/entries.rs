@@ -245,4 +245,10 @@ impl Credit {
     pub fn is_open(&self) -> bool {
         self.state != CreditState::Reversed
     }
+
+    /// Whether the vendor may have it: it is held, and nobody objects.
+    #[must_use]
+    pub fn is_releasable(&self) -> bool {
+        self.state == CreditState::Held && self.disputed_at.is_none()
+    }
 }

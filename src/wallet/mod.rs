@@ -31,6 +31,12 @@ pub use till::{Credited, Till};
 pub struct Terms {
     /// Days between a credit and its release, for companies that have no rule of their own.
     pub hold_days: u32,
+    /// How often is looked for credits whose days are over.
+    pub release_every: std::time::Duration,
+    /// Credits released in one transaction.
+    pub release_at_once: u32,
+    /// Most payouts of one payout file.
+    pub payout_file_rows: u32,
     /// Whether an order's commission is calculated by itself when the order is confirmed.
     pub commission_on_confirmation: bool,
 }

@@ -95,14 +95,16 @@ pub(super) async fn find_newest_credits(conn: &mut Conn, orders: &[OrderId]) -> 
     load!(conn, CreditRow, query)?.into_iter().map(|row| Ok((row.order_id, Credit::try_from(row)?))).collect()
 }
 
-type SellerColumns = (CompanyId, Option<At>, Option<i32>);
+type SellerColumns = (CompanyId, Option<At>, Option<i32>, bool);
 
 /// What companies are where money is concerned.
 pub(super) async fn find_sellers(conn: &mut Conn, ids: Vec<CompanyId>) -> Result<HashMap<CompanyId, Seller>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let columns = (companies::id, companies::marketplace_since, companies::hold_days);
+    let own = ledger_accounts::table.filter(ledger_accounts::company_id.eq(companies::id.nullable()));
+    let has_wallet = diesel::dsl::exists(own.select(ledger_accounts::id));
+    let columns = (companies::id, companies::marketplace_since, companies::hold_days, has_wallet);
     let query = companies::table.filter(companies::id.eq_any(ids)).order(companies::id).select(columns);
     let rows = match conn {
         Conn::Postgres(conn) => {
@@ -111,8 +113,9 @@ pub(super) async fn find_sellers(conn: &mut Conn, ids: Vec<CompanyId>) -> Result
         }
         Conn::Sqlite(conn) => diesel::RunQueryDsl::load::<SellerColumns>(query, &mut **conn)?,
     };
-    let seller =
-        |(id, since, hold_days): SellerColumns| (id, Seller { marketplace_since: since.map(|at| at.0), hold_days });
+    let seller = |(id, since, hold_days, has_wallet): SellerColumns| {
+        (id, Seller { marketplace_since: since.map(|at| at.0), hold_days, has_wallet })
+    };
     Ok(rows.into_iter().map(seller).collect())
 }
 

@@ -14,8 +14,7 @@ pub use statements::{LONGEST_STATEMENT, Statement, movements_csv, statement_csv}
 
 use super::Terms;
 use super::entries::{Account, Credit, CreditState, Kind, Posting, Transaction};
-use super::till::{Cause, Till, begin};
-use crate::audit::{self, Record};
+use super::till::{Cause, Till, begin, freeze};
 use crate::base::id::{CompanyId, OrderId, PayoutId, TransactionId};
 use crate::base::page::{Cursor, Page};
 use crate::base::{Actor, Clock, Error, Money, Result};
@@ -77,6 +76,12 @@ impl Movement {
         own_accounts(self.company, &self.currency).iter().map(|account| self.change_of(account)).sum()
     }
 
+    /// How much it moved in all, be it from one account of the vendor to another.
+    #[must_use]
+    pub fn moved(&self) -> i64 {
+        self.postings.iter().map(|posting| posting.amount).sum()
+    }
+
     /// What the platform kept, or gave back.
     #[must_use]
     pub fn commission(&self) -> i64 {
@@ -106,9 +111,6 @@ pub struct Wallets {
     clock: Clock,
     terms: Terms,
 }
-
-/// How many credits the sweep releases in one transaction.
-const RELEASED_AT_ONCE: i64 = 200;
 
 impl Wallets {
     /// The wallets in this database.
@@ -168,7 +170,17 @@ impl Wallets {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn release(&self, actor: Actor, order: OrderId, request_id: Option<String>) -> Result<bool> {
-        release(&self.db, self.clock.now(), actor, order, request_id).await
+        let now = self.clock.now();
+        let work = self.db.transact(move |conn| {
+            Box::pin(async move {
+                let credit = super::store::lock_newest_credits(conn, &[order]).await?.remove(&order);
+                let Some(credit) = credit.filter(Credit::is_releasable) else { return Ok(false) };
+                let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at: now };
+                release_all(conn, cause, vec![credit]).await?;
+                Ok(true)
+            })
+        });
+        work.await
     }
 
     /// Keeps an order's credit from being released while the customer disputes the delivery. Says whether it could be
@@ -198,27 +210,8 @@ impl Wallets {
         let now = self.clock.now();
         let work = self.db.transact(move |conn| {
             Box::pin(async move {
-                let credit = super::store::lock_newest_credits(conn, &[order]).await?.remove(&order);
-                let credit = credit.filter(|credit| credit.state == CreditState::Held);
-                let Some(mut credit) = credit else { return Ok(false) };
-                if credit.disputed_at.is_some() == is_disputed {
-                    return Ok(true);
-                }
-                credit.disputed_at = is_disputed.then_some(now);
-                super::store::update_credit(conn, &credit).await?;
-                let detail = serde_json::json!({"order": order, "round": credit.round});
-                let record = Record {
-                    actor,
-                    at: now,
-                    company: Some(credit.company),
-                    subject: "wallet",
-                    subject_id: credit.company.to_string(),
-                    action: if is_disputed { "wallet.frozen" } else { "wallet.unfrozen" },
-                    request_id,
-                    detail: audit::detail(&detail)?,
-                };
-                audit::record(conn, vec![record]).await?;
-                Ok(true)
+                let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at: now };
+                freeze(conn, cause, order, is_disputed).await
             })
         });
         work.await
@@ -230,12 +223,12 @@ impl Wallets {
     /// # Errors
     /// `Unavailable` when the database is out of reach; what was released stays so.
     pub async fn release_due(&self) -> Result<usize> {
-        let mut released = 0;
+        let (mut released, at_once) = (0, i64::from(self.terms.release_at_once));
         loop {
             let now = self.clock.now();
             let some = self.db.transact(move |conn| {
                 Box::pin(async move {
-                    let due = store::lock_due_credits(conn, now, RELEASED_AT_ONCE).await?;
+                    let due = store::lock_due_credits(conn, now, at_once).await?;
                     let count = due.len();
                     let cause = Cause { actor: &Actor::System("hold"), request_id: None, at: now };
                     release_all(conn, cause, due).await?;
@@ -313,33 +306,6 @@ pub fn check_reason(text: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid_field("reason", "bad_reason", "reason must say why, in 1 to 500 characters on one line"))
-}
-
-/// [`Wallets::release`], for parts that have no wallets.
-///
-/// # Errors
-/// `Unavailable` when the database is out of reach.
-pub async fn release(
-    db: &Db,
-    now: Timestamp,
-    actor: Actor,
-    order: OrderId,
-    request_id: Option<String>,
-) -> Result<bool> {
-    let work = db.transact(move |conn| {
-        Box::pin(async move {
-            let credit = super::store::lock_newest_credits(conn, &[order]).await?.remove(&order);
-            let Some(credit) = credit.filter(is_releasable) else { return Ok(false) };
-            let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at: now };
-            release_all(conn, cause, vec![credit]).await?;
-            Ok(true)
-        })
-    });
-    work.await
-}
-
-fn is_releasable(credit: &Credit) -> bool {
-    credit.state == CreditState::Held && credit.disputed_at.is_none()
 }
 
 /// Moves locked credits from held to available.

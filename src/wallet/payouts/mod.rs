@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use super::Terms;
 use super::books::check_reason;
 use super::csv::{self, Cell};
 use super::entries::{Account, Kind, Transaction};
@@ -104,16 +105,14 @@ pub enum Decision {
 pub struct Payouts {
     db: Db,
     clock: Clock,
+    terms: Terms,
 }
-
-/// Most payouts of one file.
-const LARGEST_FILE: usize = 10_000;
 
 impl Payouts {
     /// The payouts in this database.
     #[must_use]
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock }
+    pub fn new(db: Db, clock: Clock, terms: Terms) -> Self {
+        Self { db, clock, terms }
     }
 
     /// Asks for a payout. The same identifier again is the same payout.
@@ -226,12 +225,14 @@ impl Payouts {
         Ok(Page { data, next })
     }
 
-    /// The payout file: everything that is approved and not paid, as CSV with amounts in major units.
+    /// The payout file: what is approved and not paid, as CSV with amounts in major units. The oldest come first; what the
+    /// file has no room for comes into it once these are paid.
     ///
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn file(&self) -> Result<String> {
-        let approved = self.list(None, Some(State::Approved), None, LARGEST_FILE).await?.data;
+        let most = i64::from(self.terms.payout_file_rows);
+        let approved = self.db.read(move |conn| Box::pin(store::list_approved(conn, most))).await?;
         let header = [
             "payout",
             "company",
@@ -256,7 +257,7 @@ impl Payouts {
                 Cell::plain(payout.decided_at.map_or(String::new(), |at| at.to_string())),
             ]
         };
-        Ok(csv::write(&header, &approved.iter().rev().map(line).collect::<Vec<_>>()))
+        Ok(csv::write(&header, &approved.iter().map(line).collect::<Vec<_>>()))
     }
 }
 

@@ -132,3 +132,10 @@ pub(super) async fn list(
     })?;
     rows.into_iter().map(to_payout).collect()
 }
+
+/// What is to be paid, the oldest first.
+pub(super) async fn list_approved(conn: &mut Conn, limit: i64) -> Result<Vec<Payout>> {
+    let oldest_first = (payouts::requested_at, payouts::id);
+    let query = rows!().filter(payouts::state.eq(State::Approved.code())).order(oldest_first).limit(limit);
+    load!(conn, Columns, query)?.into_iter().map(to_payout).collect()
+}

@@ -1,10 +1,15 @@
 //! Credits and reversals of the orders of one transaction: read and locked first, thought through, then written at once.
 //!
-//! Thinking does no I/O, so that a wish that is refused can be forgotten by going back to a clone.
+//! Thinking does no I/O, so that a wish that is refused can be forgotten by going back to a clone. What customers say of
+//! what was credited is in [`word`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod word;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
+
+pub(crate) use word::freeze;
 
 use super::commission::{Commission, Rate, Sale, calculate};
 use super::entries::{Account, Credit, CreditState, Kind, Transaction};
@@ -58,6 +63,8 @@ pub(super) struct Seller {
     pub marketplace_since: Option<Timestamp>,
     /// Its own days of hold.
     pub hold_days: Option<i32>,
+    /// Whether it has ever been credited: only then can there be anything to take back.
+    pub has_wallet: bool,
 }
 
 /// The money of one transaction.
@@ -65,6 +72,10 @@ pub(super) struct Seller {
 pub struct Till {
     hold_days: u32,
     is_automatic: bool,
+    /// The orders whose money it may move; none when no vendor of the marketplace is concerned.
+    orders: Vec<OrderId>,
+    /// Those of them whose customers object.
+    disputed: HashSet<OrderId>,
     sellers: HashMap<CompanyId, Seller>,
     /// The newest credit of each order.
     credits: HashMap<OrderId, Credit>,
@@ -85,6 +96,8 @@ pub(super) struct Changed {
     /// Credits that are new.
     pub inserted: Vec<Credit>,
     pub calculated: BTreeMap<OrderId, Commission>,
+    /// What the audit trail says beside the transactions.
+    pub records: Vec<audit::Record>,
 }
 
 impl Till {
@@ -95,10 +108,14 @@ impl Till {
     pub async fn open(conn: &mut Conn, terms: Terms, scope: Scope) -> Result<Self> {
         let mut till =
             Self { hold_days: terms.hold_days, is_automatic: terms.commission_on_confirmation, ..Self::default() };
-        let orders: Vec<OrderId> = scope.orders.into_iter().collect();
-        till.credits = store::lock_newest_credits(conn, &orders).await?;
         let companies = scope.purses.iter().map(|(company, _)| *company).collect::<BTreeSet<_>>();
         till.sellers = store::find_sellers(conn, companies.into_iter().collect()).await?;
+        if !till.sellers.values().any(|seller| seller.marketplace_since.is_some() || seller.has_wallet) {
+            // A deployment that is no marketplace pays for this one look and no more.
+            return Ok(till);
+        }
+        till.orders = scope.orders.into_iter().collect();
+        till.credits = store::lock_newest_credits(conn, &till.orders).await?;
         till.sellers.retain(|_, seller| seller.marketplace_since.is_some());
         let mut purses = scope.purses;
         purses.retain(|(company, _)| till.sellers.contains_key(company));
@@ -106,7 +123,7 @@ impl Till {
         if purses.is_empty() {
             return Ok(till);
         }
-        till.commissions = store::find_commissions(conn, &orders).await?;
+        till.commissions = store::find_commissions(conn, &till.orders).await?;
         if till.is_automatic {
             till.rates = rates::all(conn).await?;
         }
@@ -161,7 +178,7 @@ impl Till {
             state: CreditState::Held,
             credited_at: cause.at,
             release_at: cause.at.checked_add(hold).map_err(Error::internal)?,
-            disputed_at: None,
+            disputed_at: self.disputed.contains(&sale.order).then_some(cause.at),
             currency: currency.clone(),
         };
         let (world, held) = (Account::world(&currency), Account::held(company, &currency));
@@ -169,6 +186,9 @@ impl Till {
             .moving(world.clone(), held.clone(), credit.vendor_amount)
             .moving(world, Account::commission(&currency), credit.commission_amount);
         self.post(transaction)?;
+        if credit.disputed_at.is_some() {
+            self.changed.records.push(word::record(cause, &credit, true)?);
+        }
         let balance = self.balance(&held) + self.balance(&Account::available(company, &currency));
         let money = |amount| Money { amount, currency: currency.clone() };
         let credited = Credited { vendor_amount: money(credit.vendor_amount), balance: money(balance) };
@@ -199,20 +219,25 @@ impl Till {
             .moving(Account::commission(currency), world, credit.commission_amount);
         transaction.reason = lacks.then(|| "the wallet was allowed to go below zero".to_owned());
         self.post(transaction)?;
-        let reversed = Credit { state: CreditState::Reversed, ..credit };
-        let is_same = |known: &&mut Credit| known.order == order && known.round == reversed.round;
-        match self.changed.inserted.iter_mut().chain(&mut self.changed.updated).find(is_same) {
-            Some(known) => known.state = CreditState::Reversed,
-            None => self.changed.updated.push(reversed.clone()),
-        }
-        self.credits.insert(order, reversed);
+        self.replace(Credit { state: CreditState::Reversed, ..credit });
         Ok(())
+    }
+
+    /// Has a credit written as it is now, whether it stands in the table already or is new itself.
+    fn replace(&mut self, credit: Credit) {
+        let is_same = |known: &&mut Credit| known.order == credit.order && known.round == credit.round;
+        match self.changed.inserted.iter_mut().chain(&mut self.changed.updated).find(is_same) {
+            Some(known) => *known = credit.clone(),
+            None => self.changed.updated.push(credit.clone()),
+        }
+        self.credits.insert(credit.order, credit);
     }
 
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
-        self.changed.transactions.is_empty() && self.changed.calculated.is_empty()
+        let Changed { transactions, updated, calculated, .. } = &self.changed;
+        transactions.is_empty() && updated.is_empty() && calculated.is_empty()
     }
 
     /// Writes what was thought through. The orders it is about are written already.
@@ -222,13 +247,15 @@ impl Till {
     pub async fn write(self, conn: &mut Conn) -> Result<()> {
         let Self { changed, balances, .. } = self;
         let accounts: Vec<_> = balances.into_iter().filter(|(account, _)| changed.accounts.contains(account)).collect();
-        let records = changed.transactions.iter().map(record).collect::<Result<Vec<_>>>()?;
+        let mut records = changed.transactions.iter().map(record).collect::<Result<Vec<_>>>()?;
+        records.extend(changed.records.iter().cloned());
         store::write(conn, &changed, &accounts).await?;
         audit::record(conn, records).await
     }
 
     fn is_sold_here(&self, sale: &Sale) -> bool {
-        self.sellers.contains_key(&sale.company) && sale.total.as_ref().is_some_and(|total| total.amount > 0)
+        let is_vendor = self.sellers.get(&sale.company).is_some_and(|seller| seller.marketplace_since.is_some());
+        is_vendor && sale.total.as_ref().is_some_and(|total| total.amount > 0)
     }
 
     /// The commission of a sale, if it was calculated on the total of now.
