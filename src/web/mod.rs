@@ -160,11 +160,11 @@ impl Parts {
 
 /// The paths of reference/003.
 fn vendor_orders(cfg: &mut ServiceConfig) {
-    use dialects::vendor_fulfilment::{get_vendor_order, list_vendor_orders, set_vendor_order_status};
-    cfg.service(endpoint!(["/api/vendor/orders", "/api/vendor/orders/"] => get: list_vendor_orders))
-        .service(endpoint!(["/api/vendor/orders/{id}", "/api/vendor/orders/{id}/"] => get: get_vendor_order))
+    use dialects::vendor_fulfilment::{get_fulfilment_order, list_fulfilment_orders, set_fulfilment_status};
+    cfg.service(endpoint!(["/api/vendor/orders", "/api/vendor/orders/"] => get: list_fulfilment_orders))
+        .service(endpoint!(["/api/vendor/orders/{id}", "/api/vendor/orders/{id}/"] => get: get_fulfilment_order))
         .service(endpoint!(["/api/vendor/orders/{id}/status", "/api/vendor/orders/{id}/status/"],
-            within idempotency::carry_out_once => post: set_vendor_order_status));
+            within idempotency::carry_out_once => post: set_fulfilment_status));
 }
 
 /// Where customers reach this deployment, without a slash at its end: the base of every link we make.

@@ -35,7 +35,12 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    paths(dialects::order_update::update_order),
+    paths(
+        dialects::order_update::update_order,
+        dialects::vendor_fulfilment::list_fulfilment_orders,
+        dialects::vendor_fulfilment::get_fulfilment_order,
+        dialects::vendor_fulfilment::set_fulfilment_status
+    ),
     components(responses(api::BadRequest, api::Unauthorized, api::Forbidden, api::NotFound, api::Moved)),
     tags(
         (name = "Orders", description = "For merchants' systems"),
@@ -53,6 +58,7 @@ The live protocol is described in [asyncapi.yaml](/api/v1/docs/asyncapi.yaml).";
         (name = "Tokens", description = "API tokens and what they may do"),
         (name = "Audit", description = "Who changed what, when, from what to what"),
         (name = "Order Update API", description = "One endpoint that moves an order, with errors as plain text in `error`"),
+        (name = "Order fulfilment", description = "Vendors move their orders; errors as `{\"success\": false, \"message\": …}`"),
         (name = "Order reception", description = "Orders as a flat list, with their customers"),
         (name = "Webhooks received", description = "What merchants' systems send in: reception, secrets, inbox, status words"),
         (name = "Health", description = "For operators"),

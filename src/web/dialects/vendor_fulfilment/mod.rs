@@ -1,4 +1,8 @@
 //! `/api/vendor/orders` of reference/003: vendors move their orders step by step, those who run the platform as they like.
+//!
+//! What is here: the three endpoints and their refusals; [`view`], the shapes. What is not: rules; see `orders`.
+
+mod view;
 
 use std::fmt;
 
@@ -6,16 +10,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use self::view::{OrderView, StatusUpdated, updated};
 
 use crate::base::page::Cursor;
-use crate::base::{Actor, Error, Money, Result};
-use crate::orders::commissions::Priced;
-use crate::orders::timeline::Moved;
-use crate::orders::{Advanced, Change, Commissions, Item, OrderRef, Orders, Status, Timeline};
-use crate::wallet::Credit;
+use crate::base::{Actor, Error, Result};
+use crate::orders::{Change, Commissions, OrderRef, Orders, Status, Timeline};
 use crate::web::auth::{Caller, Read, UpdateStatus};
 use crate::web::body::{Incoming, text};
 use crate::web::error::Problem;
@@ -59,29 +62,58 @@ impl ResponseError for Refused {
 
 type Answer = Result<HttpResponse, Refused>;
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StatusUpdated {
+/// A failure.
+#[derive(ToSchema)]
+#[schema(as = FulfilmentRefusal)]
+#[expect(dead_code, reason = "describes what `Refused` writes")]
+pub struct RefusalView {
+    /// False.
     success: bool,
+    #[schema(example = "Order not found")]
     message: String,
-    current_status: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous_status: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wallet_credit: Option<WalletCredit>,
 }
 
-/// Amounts are in major units, as numbers: `899.99`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WalletCredit {
-    credited: bool,
-    vendor_amount: Number,
-    wallet_balance: Number,
+/// The status an order is to have.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `wished` reads")]
+pub struct SetFulfilmentStatus {
+    /// `PACKED`, `SHIPPED` or `DELIVERED`; who runs the platform may name any status.
+    #[schema(example = "SHIPPED")]
+    status: String,
 }
 
-/// Moves an order.
-pub async fn set_vendor_order_status(
+/// An order.
+#[derive(Serialize, ToSchema)]
+pub struct FulfilmentOrderFound {
+    success: bool,
+    order: OrderView,
+}
+
+/// A page of orders.
+#[derive(Serialize, ToSchema)]
+pub struct FulfilmentOrderPage {
+    success: bool,
+    /// Newest change first.
+    orders: Vec<OrderView>,
+    /// Send it back as `after` for the next page; null at the end.
+    next: Option<String>,
+}
+
+/// Moves an order: vendors their own by one step, those who run the platform any order to any status.
+///
+/// The status it has already is success and writes nothing. `DELIVERED` credits the vendor's wallet in the same
+/// transaction, once for ever; the order's commission must be calculated before.
+#[utoipa::path(post, path = "/api/vendor/orders/{id}/status", tag = "Order fulfilment", request_body = SetFulfilmentStatus,
+    params(("id" = String, Path, description = "UUID or number", example = "MB1031")),
+    responses((status = 200, description = "So it is", body = StatusUpdated),
+        (status = 202, description = "A step of the company's own workflow waits for somebody's word", body = StatusUpdated),
+        (status = 400, description = "The status, the identifier, the step, or the missing commission", body = RefusalView),
+        (status = 401, description = "No good access token", body = RefusalView),
+        (status = 403, description = "Another vendor's order, or no right to move any", body = RefusalView),
+        (status = 404, description = "`Order not found`", body = RefusalView),
+        (status = 409, description = "The money was paid out already, or the customer objects", body = RefusalView)),
+    security(("person" = []), ("bearer" = ["orders:update_status"]), ("api_key" = []), ("query_token" = [])))]
+pub async fn set_fulfilment_status(
     caller: Result<Caller<UpdateStatus>, Problem>,
     target: Result<Target, Problem>,
     incoming: Incoming,
@@ -124,161 +156,17 @@ async fn unseen(actor: &Actor, target: &OrderRef, timeline: &Timeline) -> Error 
     Error::NotFound("Order")
 }
 
-fn updated(advanced: Advanced) -> StatusUpdated {
-    let current = upper(advanced.order.status);
-    if let Some(held) = advanced.held {
-        // A step of the company's own workflow, which the reference does not know.
-        let message = format!("Order status {} waits for {}", upper(held.to), held.gate.code());
-        let (previous_status, wallet_credit) = (None, None);
-        return StatusUpdated { success: true, message, current_status: current, previous_status, wallet_credit };
-    }
-    if advanced.event.is_none() {
-        let message = format!("Order status is already {current}");
-        let (previous_status, wallet_credit) = (None, None);
-        return StatusUpdated { success: true, message, current_status: current, previous_status, wallet_credit };
-    }
-    let is_delivered = advanced.order.status == Status::Delivered;
-    let message = if is_delivered {
-        "Order status updated to DELIVERED successfully"
-    } else {
-        "Order status updated successfully"
-    };
-    let credit = advanced.credited.map_or_else(
-        || WalletCredit { credited: false, vendor_amount: Number::from(0), wallet_balance: Number::from(0) },
-        |credited| WalletCredit {
-            credited: true,
-            vendor_amount: major(&credited.vendor_amount),
-            wallet_balance: major(&credited.balance),
-        },
-    );
-    StatusUpdated {
-        success: true,
-        message: message.to_owned(),
-        current_status: current,
-        previous_status: Some(upper(advanced.previous_status)),
-        wallet_credit: is_delivered.then_some(credit),
-    }
-}
-
-fn upper(status: Status) -> String {
-    status.code().to_ascii_uppercase()
-}
-
-/// An amount in major units as a number, as old clients read it: 899.99.
-fn major(money: &Money) -> Number {
-    let text = money.to_decimal();
-    let whole = text.strip_suffix(&format!(".{}", "0".repeat(money.decimals() as usize))).unwrap_or(&text);
-    let number = whole.parse::<i64>().ok().map(Number::from);
-    number.or_else(|| Number::from_f64(text.parse().ok()?)).unwrap_or_else(|| Number::from(0))
-}
-
-/// `2024-01-15T10:30:00.000Z`, as the reference writes times.
-fn to_the_millisecond(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OrderView {
-    id: String,
-    order_number: String,
-    vendor_id: String,
-    order_status: String,
-    status_history: Vec<MovedView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total_amount: Option<Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    currency: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    commission: Option<CommissionView>,
-    items: Vec<ItemView>,
-    carrier: Option<String>,
-    tracking_number: Option<String>,
-    shipped_at: Option<String>,
-    delivered_at: Option<String>,
-    created_at: String,
-    updated_at: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MovedView {
-    status: String,
-    updated_by: String,
-    updated_by_user_id: Option<String>,
-    updated_at: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CommissionView {
-    amount: Number,
-    rate: String,
-    vendor_amount: Number,
-    calculated_at: String,
-    wallet_credited: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ItemView {
-    name: String,
-    quantity: u32,
-    unit_price: Option<Number>,
-}
-
-impl From<Item> for ItemView {
-    fn from(item: Item) -> Self {
-        Self { name: item.name, quantity: item.qty, unit_price: item.unit_price.as_ref().map(major) }
-    }
-}
-
-impl From<Moved> for MovedView {
-    fn from(moved: Moved) -> Self {
-        Self {
-            status: upper(moved.status),
-            updated_by: moved.by.replace('_', "-"),
-            updated_by_user_id: moved.actor_id,
-            updated_at: to_the_millisecond(moved.at),
-        }
-    }
-}
-
-impl OrderView {
-    fn new(priced: Priced, history: Vec<Moved>) -> Self {
-        let Priced { order, commission, credit } = priced;
-        let commission = commission.map(|commission| {
-            let money = |amount| major(&Money { amount, currency: commission.currency.clone() });
-            CommissionView {
-                amount: money(commission.amount),
-                vendor_amount: money(commission.vendor_amount()),
-                rate: commission.rate.clone(),
-                calculated_at: to_the_millisecond(commission.calculated_at),
-                wallet_credited: credit.as_ref().is_some_and(Credit::is_open),
-            }
-        });
-        Self {
-            id: order.id.to_string(),
-            order_number: order.number,
-            vendor_id: order.company.to_string(),
-            order_status: upper(order.status),
-            status_history: history.into_iter().map(MovedView::from).collect(),
-            total_amount: order.total.as_ref().map(major),
-            currency: order.total.map(|total| total.currency),
-            commission,
-            items: order.items.into_iter().map(ItemView::from).collect(),
-            carrier: order.carrier,
-            tracking_number: order.tracking_number,
-            shipped_at: order.shipped_at.map(to_the_millisecond),
-            delivered_at: order.delivered_at.map(to_the_millisecond),
-            created_at: to_the_millisecond(order.created_at),
-            updated_at: to_the_millisecond(order.updated_at),
-        }
-    }
-}
-
 /// Reads an order with its history.
-pub async fn get_vendor_order(
+#[utoipa::path(get, path = "/api/vendor/orders/{id}", tag = "Order fulfilment",
+    params(("id" = String, Path, description = "UUID or number", example = "MB1031")),
+    responses((status = 200, description = "The order", body = FulfilmentOrderFound),
+        (status = 400, description = "`Invalid order ID format`", body = RefusalView),
+        (status = 401, description = "No good access token", body = RefusalView),
+        (status = 403, description = "Another vendor's order, or no right to read any", body = RefusalView),
+        (status = 404, description = "`Order not found`", body = RefusalView),
+        (status = 409, description = "Several companies have an order of this number", body = RefusalView)),
+    security(("person" = []), ("bearer" = ["orders:read"]), ("api_key" = []), ("query_token" = [])))]
+pub async fn get_fulfilment_order(
     caller: Result<Caller<Read>, Problem>,
     target: Result<Target, Problem>,
     timeline: Data<Timeline>,
@@ -291,11 +179,23 @@ pub async fn get_vendor_order(
     };
     let mut history = timeline.moves(vec![priced.order.id]).await?;
     let history = history.remove(&priced.order.id).unwrap_or_default();
-    Ok(HttpResponse::Ok().json(json!({"success": true, "order": OrderView::new(priced, history)})))
+    Ok(HttpResponse::Ok().json(FulfilmentOrderFound { success: true, order: OrderView::new(priced, history) }))
 }
 
-/// Lists orders, newest change first: the vendor's own, or all for those who run the platform.
-pub async fn list_vendor_orders(
+/// Lists orders with their histories, newest change first: the vendor's own, or all for those who run the platform.
+#[utoipa::path(get, path = "/api/vendor/orders", tag = "Order fulfilment",
+    params(("status" = Option<Vec<Status>>, Query, explode = false, description = "One of these: separated by commas, or given again and again"),
+        ("q" = Option<String>, Query, description = "Number, external id, tracking number, name, e-mail or telephone contains this"),
+        ("carrier" = Option<String>, Query, description = "This carrier, any letter case"),
+        ("updated_since" = Option<String>, Query, format = DateTime, description = "Changed at or after this time (RFC 3339)"),
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 200, description = "Orders in a page; 50 when left out"),
+        ("after" = Option<String>, Query, description = "`next` of the page before")),
+    responses((status = 200, description = "A page", body = FulfilmentOrderPage),
+        (status = 400, description = "A parameter that is not known, or not so", body = RefusalView),
+        (status = 401, description = "No good access token", body = RefusalView),
+        (status = 403, description = "No right to read orders", body = RefusalView)),
+    security(("person" = []), ("bearer" = ["orders:read"]), ("api_key" = []), ("query_token" = [])))]
+pub async fn list_fulfilment_orders(
     request: HttpRequest,
     caller: Result<Caller<Read>, Problem>,
     timeline: Data<Timeline>,
@@ -308,31 +208,19 @@ pub async fn list_vendor_orders(
     let page = timeline.list(&actor, filter(&query)?, after, limit).await?;
     let mut history = timeline.moves(page.data.iter().map(|order| order.id).collect()).await?;
     let priced = commissions.of(page.data).await?.into_iter();
-    let views: Vec<OrderView> = priced
+    let orders: Vec<OrderView> = priced
         .map(|priced| {
             let history = history.remove(&priced.order.id).unwrap_or_default();
             OrderView::new(priced, history)
         })
         .collect();
     let next = page.next.map(|cursor| cursor.encode());
-    Ok(HttpResponse::Ok().json(json!({"success": true, "orders": views, "next": next})))
+    Ok(HttpResponse::Ok().json(FulfilmentOrderPage { success: true, orders, next }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts_are_numbers_in_major_units() {
-        let text = |amount, currency| major(&Money::new(amount, currency).unwrap()).to_string();
-        assert_eq!(text(89_999, "USD"), "899.99");
-        assert_eq!(text(450_050, "USD"), "4500.5");
-        assert_eq!(text(90_000, "USD"), "900");
-        assert_eq!(text(-5, "USD"), "-0.05");
-        assert_eq!(text(900, "JPY"), "900");
-        assert_eq!(text(900_125, "KWD"), "900.125");
-        assert_eq!(text((1 << 52) - 1, "USD"), "45035996273704.95");
-    }
 
     #[test]
     fn a_vendor_names_one_of_three_statuses_and_an_admin_any() {
