@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::OrderView;
+use super::view::{OrderView, WalletCreditView};
 use crate::base::{Error, Result};
 use crate::orders::{Advanced, Status};
 use crate::web::error::ProblemView;
@@ -44,6 +44,9 @@ struct StatusRowView {
     /// What waits for somebody's word now, when the step asks for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<HeldView>,
+    /// What the change has brought the vendor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet_credit: Option<WalletCreditView>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemView>,
@@ -72,6 +75,7 @@ impl From<Named> for StatusRowView {
             seq: None,
             warnings: Vec::new(),
             held: None,
+            wallet_credit: None,
             problem: None,
         };
         match outcome {
@@ -82,6 +86,7 @@ impl From<Named> for StatusRowView {
                 seq: Some(advanced.order.seq),
                 warnings: advanced.warnings,
                 held: advanced.held.map(|held| HeldView::from(*held)),
+                wallet_credit: advanced.credited.map(WalletCreditView::from),
                 ..empty
             },
             Err(error) => Self { problem: Some(ProblemView::logged(&error)), ..empty },

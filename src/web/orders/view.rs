@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::base::{Error, Money, Result};
 use crate::orders::{Advanced, Customer, Event, EventBody, Item, Order, Reach, Status};
+use crate::wallet::Credited;
 use crate::web::error::Answer;
 use crate::web::held::HeldView;
 
@@ -155,7 +156,32 @@ pub struct StatusSetView {
     /// What waits for somebody's word now, when the step asks for one: nothing was changed then.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<HeldView>,
+    /// What the change has brought the vendor, when the order was delivered by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet_credit: Option<WalletCreditView>,
     live: LiveView,
+}
+
+/// What a delivery has brought its vendor.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WalletCredit)]
+pub struct WalletCreditView {
+    /// ISO 4217.
+    #[schema(example = "USD")]
+    currency: String,
+    /// The vendor's part of the order's total, in minor units.
+    #[schema(example = 89999)]
+    vendor_amount: i64,
+    /// What is in the wallet now, held and available, in minor units.
+    #[schema(example = 450_050)]
+    wallet_balance: i64,
+}
+
+impl From<Credited> for WalletCreditView {
+    fn from(credited: Credited) -> Self {
+        let Credited { vendor_amount, balance } = credited;
+        Self { currency: balance.currency, vendor_amount: vendor_amount.amount, wallet_balance: balance.amount }
+    }
 }
 
 impl StatusSetView {
@@ -173,6 +199,7 @@ impl TryFrom<Advanced> for StatusSetView {
         Ok(Self {
             event: advanced.event.as_ref().map(event_body).transpose()?,
             held: advanced.held.map(|held| HeldView::from(*held)),
+            wallet_credit: advanced.credited.map(WalletCreditView::from),
             order: advanced.order.into(),
             previous_status: advanced.previous_status,
             live: advanced.reach.into(),
