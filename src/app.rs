@@ -250,7 +250,7 @@ fn terms(config: &Config) -> Terms {
 fn money(db: &Db, clock: &Clock, timeline: &Timeline, terms: wallet::Terms) -> Money {
     Money {
         wallets: wallet::Wallets::new(db.clone(), clock.clone(), terms),
-        payouts: wallet::Payouts::new(db.clone(), clock.clone()),
+        payouts: wallet::Payouts::new(db.clone(), clock.clone(), terms),
         sellers: wallet::Sellers::new(db.clone(), clock.clone()),
         rates: wallet::Rates::new(db.clone(), clock.clone()),
         commissions: Commissions::new(db.clone(), clock.clone(), timeline.clone()),
@@ -258,7 +258,13 @@ fn money(db: &Db, clock: &Clock, timeline: &Timeline, terms: wallet::Terms) -> M
 }
 
 fn money_terms(config: &Config) -> wallet::Terms {
-    wallet::Terms { hold_days: config.hold_days, commission_on_confirmation: config.commission_on_confirmation }
+    wallet::Terms {
+        hold_days: config.hold_days,
+        release_every: Duration::from_secs(config.release_seconds.into()),
+        release_at_once: config.release_at_once,
+        payout_file_rows: config.payout_file_rows,
+        commission_on_confirmation: config.commission_on_confirmation,
+    }
 }
 
 /// The one door, which tells the live part of what it commits.

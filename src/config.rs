@@ -123,6 +123,15 @@ pub struct Config {
     /// Days between the delivery of a vendor's order and the release of its money, unless the company has its own
     #[arg(long, env = "ORDERCAST_HOLD_DAYS", default_value_t = 7)]
     pub hold_days: u32,
+    /// Seconds between two looks for money whose days of hold are over
+    #[arg(long, env = "ORDERCAST_RELEASE_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub release_seconds: u32,
+    /// Orders whose money is released in one transaction
+    #[arg(long, env = "ORDERCAST_RELEASE_AT_ONCE", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub release_at_once: u32,
+    /// Payouts of one payout file; what is over stands in the next one, after these are paid
+    #[arg(long, env = "ORDERCAST_PAYOUT_FILE_ROWS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub payout_file_rows: u32,
     /// Calculate an order's commission by itself when the order is confirmed
     #[arg(long, env = "ORDERCAST_COMMISSION_ON_CONFIRMATION")]
     pub commission_on_confirmation: bool,

@@ -22,6 +22,7 @@ use crate::base::{Actor, Error, Result};
 use crate::db::{Conn, Db, Last};
 
 /// One thing that was done.
+#[derive(Clone)]
 pub struct Record {
     /// By whom.
     pub actor: Actor,

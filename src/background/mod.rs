@@ -23,8 +23,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const HEAL: Duration = Duration::from_secs(10);
 /// How often is looked for steps whose time to wait for somebody's word is over.
 const DUE: Duration = Duration::from_secs(30);
-/// How often vendors' money is released whose days of hold are over.
-const RELEASE: Duration = Duration::from_secs(60);
 /// How often is cleared away what is over: kept replies, sign-ins, webhooks.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -70,7 +68,7 @@ pub fn start(
             confirmations.sweep().await.map(drop)
         }
     }));
-    tasks.spawn(every(RELEASE, stop.clone(), move || {
+    tasks.spawn(every(wallets.terms().release_every, stop.clone(), move || {
         let wallets = wallets.clone();
         async move { wallets.release_due().await.map(drop) }
     }));

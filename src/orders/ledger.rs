@@ -86,6 +86,7 @@ impl Ledger {
         let scope = ledger.money_in_scope(wishes, terms.commission_on_confirmation);
         if scope != Scope::default() {
             ledger.till = Till::open(conn, terms, scope).await?;
+            Ways::hold_back(conn, &mut ledger.till).await?;
         }
         ledger.ways = Ways::read(conn, wishes, &ids, patience).await?;
         Ok(ledger)
@@ -128,7 +129,7 @@ impl Ledger {
         match decide(order, cause.actor, change, &self.ways, cause.at)? {
             Decision::Same => {
                 let same = Advanced::unchanged(order.clone());
-                self.accept(place, cause, change);
+                self.accept(place, cause, change)?;
                 Ok(same)
             }
             Decision::Held(gate) => {
@@ -143,7 +144,7 @@ impl Ledger {
                 let to = order.status;
                 let from = Some(previous_status);
                 let credited = self.settle(cause, from, &order, change.allow_negative)?;
-                self.accept(place, cause, change);
+                self.accept(place, cause, change)?;
                 self.written.push(Written { cause: place, event: event.clone(), from, to, is_override });
                 if !self.changed.contains(&id) && !self.created.contains(&id) {
                     self.changed.push(id);
@@ -168,10 +169,9 @@ impl Ledger {
     }
 
     /// Books the word that a move has waited for.
-    fn accept(&mut self, place: (usize, usize), cause: Cause<'_>, change: &Change) {
-        if let Some(leave) = &change.leave {
-            self.ways.settle(place, cause.actor, leave, cause.at);
-        }
+    fn accept(&mut self, place: (usize, usize), cause: Cause<'_>, change: &Change) -> Result<()> {
+        let Some(leave) = &change.leave else { return Ok(()) };
+        self.ways.settle(place, cause, leave, &mut self.till)
     }
 
     fn find(&self, actor: &Actor, target: &OrderRef) -> Result<OrderId> {
@@ -286,6 +286,9 @@ impl Ledger {
     async fn write(mut self, conn: &mut Conn, wishes: &[Wish], now: Timestamp) -> Result<()> {
         let ways = std::mem::take(&mut self.ways);
         if self.written.is_empty() {
+            if !self.till.is_unchanged() {
+                self.till.write(conn).await?;
+            }
             return ways.write(conn, wishes, now).await;
         }
         let rows = |ids: &[OrderId]| ids.iter().filter_map(|id| self.orders.get(id)).collect::<Vec<_>>();

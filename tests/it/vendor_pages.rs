@@ -117,6 +117,9 @@ async fn a_merchant_takes_each_order_one_step_on_by_plain_forms() {
     assert_eq!(shop.log_in(SHOP, "/vendor/orders").await.location, "/vendor/orders");
     let list = shop.get("/vendor/orders").await.text;
     assert!(list.contains("MB1031") && list.contains("Mark as packed") && !list.contains("MB2000"), "{list}");
+    assert!(
+        list.contains(r#"Open <span class="n num">1</span>"#) && list.contains(r#"All <span class="n num">1</span>"#)
+    );
     for (view, is_there) in [("open", true), ("delivered", false)] {
         let list = shop.get(&format!("/vendor/orders?view={view}&q=mb10")).await.text;
         assert_eq!((list.contains("MB1031"), list.contains("Nothing matches")), (is_there, !is_there), "{view}");

@@ -258,6 +258,8 @@ async fn every_movement_of_money_stands_in_the_audit_trail_with_its_request() {
     for status in ["delivered", "shipped"] {
         let answer = rina.post(&format!("/api/v1/orders/{order}/status"), &json!({"status": status})).await;
         assert_eq!(answer.status, 200, "{answer:?}");
+        let credit = json!({"currency": "USD", "vendor_amount": 900, "wallet_balance": 900});
+        assert_eq!(answer.body["wallet_credit"], if status == "delivered" { credit } else { json!(null) });
     }
     let entries = ordercast::audit::history(&market.app.parts.db, "wallet", market.company.to_string()).await;
     let entries = entries.expect("the trail");
@@ -269,7 +271,7 @@ async fn every_movement_of_money_stands_in_the_audit_trail_with_its_request() {
 
 #[tokio::test]
 async fn what_is_held_is_released_after_its_days_once_and_not_while_it_is_disputed() {
-    let market = Market::open(&["--hold-days=3"]).await;
+    let market = Market::open(&["--hold-days=3", "--release-at-once=1"]).await;
     let wallets = &market.app.parts.money.wallets;
     let (calm, disputed) =
         (market.priced(Status::Shipped, (1000, "USD")).await, market.priced(Status::Shipped, (2000, "USD")).await);

@@ -8,15 +8,16 @@
 use subtle::ConstantTimeEq as _;
 
 use super::commit::Orders;
+use super::store::lock_orders;
 use super::workflow::held::{Held, How, Leave, State};
 use super::workflow::store::{self, Decided};
 use super::workflow::{Gate, record};
-use super::{Advanced, OrderRef, Status};
+use super::{Advanced, OrderRef};
 use crate::audit;
 use crate::base::id::{HeldId, OrderId};
 use crate::base::{Actor, Clock, Error, Keys, Result, Secret};
 use crate::db::Db;
-use crate::wallet;
+use crate::wallet::till::{Cause, freeze};
 
 /// Asks customers and acts on what they say. Cheap to clone.
 #[derive(Clone)]
@@ -40,7 +41,7 @@ const CUSTOMER: Actor = Actor::System("customer");
 /// What a dispute comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The customer is right: the step is not made.
+    /// The customer is right: the step is not made. What the order has brought stays held until the order is moved.
     Upheld,
     /// The customer is not: the step is made.
     Dismissed,
@@ -136,18 +137,11 @@ impl Confirmations {
     async fn give(&self, actor: Actor, held: &Held, how: How, request_id: Option<String>) -> Result<Advanced> {
         let change = held.change(Leave::Confirmed { held: held.id, how });
         let target = OrderRef::Id(held.order);
-        let advanced = self.orders.advance(actor.clone(), target, change, request_id.clone()).await?;
-        // Who says to have the parcel need not be waited for: the vendor may have its money.
-        if how != How::Time && advanced.order.status == Status::Delivered {
-            let released = wallet::books::release(&self.db, self.clock.now(), actor, held.order, request_id).await;
-            if let Err(error) = released {
-                tracing::warn!(order.id = %held.order, %error, "not released at once; it is when its days are over");
-            }
-        }
-        Ok(advanced)
+        self.orders.advance(actor, target, change, request_id).await
     }
 
-    /// The customer says that something is wrong: nothing is confirmed by itself any more. Said again it is as it was.
+    /// The customer says that something is wrong: nothing is confirmed by itself any more, and what the order has brought,
+    /// or brings before it is decided, is kept from being released. Said again it is as it was.
     ///
     /// # Errors
     /// `Invalid` without a reason, `NotFound` when the order asks nothing, `Conflict` when it is decided.
@@ -178,12 +172,19 @@ impl Confirmations {
     ) -> Result<Held> {
         let write = self.db.transact(move |conn| {
             Box::pin(async move {
+                // As whoever moves the order does, and first of all: a delivery at the same moment sees the objection, or
+                // the objection its credit.
+                lock_orders(conn, &[held.order]).await?;
                 if !store::decide(conn, held.id, from, &decided).await? {
                     let now = store::find_held(conn, held.id).await?.unwrap_or(held);
                     return Err(now.decided());
                 }
                 let (state, by, at) = (decided.state, Some(decided.by), decided.at);
                 let held = Held { state, decided_by: by, decided_at: Some(at), reason: decided.reason, ..held };
+                if state == State::Disputed {
+                    let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at };
+                    freeze(conn, cause, held.order, true).await?;
+                }
                 audit::record(conn, vec![record(actor, &held, request_id, at)?]).await?;
                 Ok(held)
             })

@@ -202,6 +202,22 @@ impl Timeline {
         let next = data.last().filter(|_| has_more).map(|last| Cursor { at: last.updated_at, id: last.id.0 });
         Ok(Page { data, next })
     }
+
+    /// How many orders of each status the caller may see, of the `most` that were changed last; and whether these are all
+    /// there are. No index is kept for it: every move of an order would have to pay for that.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn count(&self, actor: &Actor, most: usize) -> Result<(HashMap<Status, u64>, bool)> {
+        let company = actor.company();
+        let one_more = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+        let statuses = self.db.read(move |conn| Box::pin(store::list_statuses(conn, company, one_more))).await?;
+        let mut by_status = HashMap::new();
+        for status in statuses.iter().take(most) {
+            *by_status.entry(status.parse().map_err(Error::internal)?).or_default() += 1;
+        }
+        Ok((by_status, statuses.len() <= most))
+    }
 }
 
 /// The one order of a number; several companies may have given it.

@@ -88,6 +88,18 @@ pub(super) async fn list_events(conn: &mut Conn, order: OrderId, since: i64, lim
     Ok(load!(conn, EventColumns, query)?.into_iter().map(to_event).collect())
 }
 
+/// The statuses of the orders that were changed last, of one company or of all.
+pub(super) async fn list_statuses(conn: &mut Conn, company: Option<CompanyId>, limit: i64) -> Result<Vec<String>> {
+    Ok(load!(conn, String, DB => {
+        let newest = orders::table.order((orders::updated_at.desc(), orders::id.desc())).select(orders::status);
+        let mut query = newest.limit(limit).into_boxed::<DB>();
+        if let Some(company) = company {
+            query = query.filter(orders::company_id.eq(company));
+        }
+        query
+    })?)
+}
+
 type MoveColumns = (OrderId, String, String, Option<String>, Option<String>, At);
 
 /// Every change of status of these orders, ascending.

@@ -1,6 +1,6 @@
 //! SQL of workflows and of moves that wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use jiff::Timestamp;
@@ -184,6 +184,15 @@ pub(super) async fn find_open(conn: &mut Conn, orders: Vec<OrderId>, ids: Vec<He
     let open = held_moves::order_id.eq_any(orders).and(held_moves::state.eq_any(OPEN));
     let query = held_moves::table.filter(open.or(held_moves::id.eq_any(ids)));
     load!(conn, HeldRow, query.select(held_moves::all_columns))?.into_iter().map(Held::try_from).collect()
+}
+
+/// Those of the orders whose customers object.
+pub(super) async fn find_disputed(conn: &mut Conn, orders: &[OrderId]) -> Result<HashSet<OrderId>> {
+    let query = held_moves::table
+        .filter(held_moves::order_id.eq_any(orders))
+        .filter(held_moves::state.eq(State::Disputed.code()))
+        .select(held_moves::order_id);
+    Ok(load!(conn, OrderId, query)?.into_iter().collect())
 }
 
 /// The newest move of an order that waits for this word, or waited.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::graph::Gate;
-use super::held::{Held, Leave, State, Wished};
+use super::held::{Held, How, Leave, State, Wished};
 use super::store::{self, Decided};
 use super::{Patience, Version, Workflow};
 use crate::audit::{self, Record};
@@ -19,6 +19,7 @@ use crate::orders::advance::Change;
 use crate::orders::model::Order;
 use crate::orders::status::{Move, Rules, Status, judge};
 use crate::orders::wish::{What, Wish};
+use crate::wallet::{Till, till};
 
 /// Which row of which wish.
 type Cause = (usize, usize);
@@ -81,6 +82,16 @@ impl Ways {
                 self.open.insert(held.order, held.id);
             }
             self.known.insert(held.id, held);
+        }
+        Ok(())
+    }
+
+    /// Has the money of orders whose customers object kept from being released. Nothing is read where no vendor of the
+    /// marketplace is concerned.
+    pub async fn hold_back(conn: &mut Conn, till: &mut Till) -> Result<()> {
+        if !till.orders().is_empty() {
+            let disputed = store::find_disputed(conn, till.orders()).await?;
+            till.hold_back(disputed);
         }
         Ok(())
     }
@@ -193,12 +204,20 @@ impl Ways {
         })
     }
 
-    /// Books the word that was given for a move which is made now.
-    pub fn settle(&mut self, cause: Cause, actor: &Actor, leave: &Leave, now: Timestamp) {
-        let is_repeat = self.known.get(&leave.held()).is_none_or(|held| held.state == leave.state());
-        if !is_repeat {
-            self.close(cause, leave.held(), leave.state(), Some((actor, leave.reason())), now);
+    /// Books the word that was given for a move which is made now, and what it means for the order's money.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be put in words for the audit trail.
+    pub fn settle(&mut self, place: Cause, cause: till::Cause<'_>, leave: &Leave, till: &mut Till) -> Result<()> {
+        let fresh = self.known.get(&leave.held()).filter(|held| held.state != leave.state());
+        let Some(order) = fresh.map(|held| held.order) else { return Ok(()) };
+        match leave {
+            Leave::Confirmed { how, .. } if *how != How::Time => till.release(cause, order),
+            Leave::Dismissed { .. } => till.unfreeze(cause, order)?,
+            Leave::Confirmed { .. } | Leave::Approved { .. } => {}
         }
+        self.close(place, leave.held(), leave.state(), Some((cause.actor, leave.reason())), cause.at);
+        Ok(())
     }
 
     fn close(&mut self, cause: Cause, id: HeldId, to: State, by: Option<(&Actor, Option<String>)>, now: Timestamp) {

@@ -131,7 +131,7 @@ impl Lang {
         let text = money.to_decimal();
         let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("−", rest));
         let (whole, rest) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
-        let mut amount = String::from(sign);
+        let mut amount = String::new();
         for (i, digit) in whole.chars().enumerate() {
             if i > 0 && (whole.len() - i) % 3 == 0 {
                 amount.push_str(&self.group);
@@ -142,7 +142,8 @@ impl Lang {
             amount.push_str(&self.decimal);
             amount.push_str(rest);
         }
-        fill(&self.money, &[("symbol", &symbol), ("amount", &self.digits(&amount))])
+        // The sign goes before the symbol: −$1.25.
+        format!("{sign}{}", fill(&self.money, &[("symbol", &symbol), ("amount", &self.digits(&amount))]))
     }
 }
 
@@ -328,7 +329,7 @@ mod tests {
         let langs = langs();
         let amount = |amount, currency| langs.english().amount(&Money::new(amount, currency).unwrap());
         assert_eq!(amount(123_456_750, "USD"), "$1,234,567.50");
-        assert_eq!(amount(-950, "USD"), "$−9.50");
+        assert_eq!(amount(-950, "USD"), "−$9.50");
         assert_eq!(amount(999, "JPY"), "¥999");
     }
 

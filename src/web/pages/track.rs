@@ -52,9 +52,10 @@ fn page(frame: &Frame, reader: &Reader, shown: &Shown<'_>) -> Markup {
             div #announcer.vh role="status" {}
             (without_scripts(frame, reader, order))
             (hero_card(frame, order, &hero))
+            (question(frame, shown))
             div.cols {
                 div.mainc { (updates_card(frame, reader, view, &hero)) (items_card(frame, order)) }
-                div.side { (question(frame, shown)) (delivery_card(frame, reader, order)) (posted::card(frame, order, pass, shown.wants_mail)) (help_card(frame, order)) }
+                div.side { (delivery_card(frame, reader, order)) (posted::card(frame, order, pass, shown.wants_mail)) (help_card(frame, order)) }
             }
         }
     };

@@ -244,7 +244,10 @@ fn movement_row(frame: &Frame, movement: &Movement) -> Markup {
             }
             td.num data-label=(frame.t("wallet.date")) { (moment(frame, movement.at)) }
             td.r.num data-label=(frame.t("wallet.commission")) { @if commission != 0 { bdi { (amount(frame, commission, &movement.currency)) } } @else { "–" } }
-            td.r.num data-label=(frame.t("wallet.amount")) { @if change != 0 { b { bdi { @if change > 0 { "+" } (amount(frame, change, &movement.currency)) } } } @else { "–" } }
+            td.r.num data-label=(frame.t("wallet.amount")) {
+                @if change != 0 { b { bdi { @if change > 0 { "+" } (amount(frame, change, &movement.currency)) } } }
+                @else { span.muted { bdi { (amount(frame, movement.moved(), &movement.currency)) } } }
+            }
         }
     }
 }

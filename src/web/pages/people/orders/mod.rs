@@ -3,6 +3,8 @@
 mod order;
 mod step;
 
+use std::collections::HashMap;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, ServiceConfig};
@@ -23,6 +25,8 @@ use crate::web::pages::{Frame, looks, words};
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// How many orders are counted for the views; of more it is said that there are more.
+const COUNTED: usize = 10_000;
 
 /// The views of the list: their code in the address, the key of their name, the statuses they show.
 const VIEWS: [(&str, &str, &[Status]); 6] = [
@@ -98,22 +102,32 @@ async fn get_orders(visit: Visit, timeline: Data<Timeline>) -> Answered {
     let read = async {
         let page = timeline.list(&login.person.actor(), asked.filter(), asked.after, ROWS).await?;
         let steps = next_steps(&visit, &page.data).await?;
-        Result::Ok((page, steps))
+        let counts = timeline.count(&login.person.actor(), COUNTED).await?;
+        Result::Ok((page, steps, counts))
     };
     Ok(match read.await {
-        Ok((page, steps)) => list(&visit, login, &asked, &page, &steps).await,
+        Ok((page, steps, counts)) => list(&visit, login, &asked, (&page, &steps), &counts).await,
         Err(error) => visit.refuse(error),
     })
 }
 
-async fn list(visit: &Visit, login: &Login, asked: &Asked, page: &Page<Order>, steps: &[Vec<Step>]) -> HttpResponse {
+/// How many orders there are of each status, and whether these are all.
+type Counts = (HashMap<Status, u64>, bool);
+
+async fn list(
+    visit: &Visit,
+    login: &Login,
+    asked: &Asked,
+    (page, steps): (&Page<Order>, &[Vec<Step>]),
+    counts: &Counts,
+) -> HttpResponse {
     let frame = visit.frame();
     let said = done(visit, login).await;
     let is_unfiltered = asked.view.is_empty() && asked.search.is_empty();
     let body = html! {
         @if let Some(said) = said { (said) }
         section.card.list aria-labelledby="h" {
-            (views(&frame, asked))
+            (views(&frame, asked, counts))
             (search(&frame, asked))
             p #fresh.fresh-rows role="status" hidden { a href=(asked.address()) data-words=(frame.t("vendor.fresh")) {} }
             @if !page.data.is_empty() { (rows(&frame, page, steps, asked)) }
@@ -155,11 +169,20 @@ fn none_yet(frame: &Frame) -> Markup {
     }
 }
 
-fn views(frame: &Frame, asked: &Asked) -> Markup {
+fn views(frame: &Frame, asked: &Asked, (by_status, is_whole): &Counts) -> Markup {
+    let count = |statuses: &[Status]| -> u64 {
+        if statuses.is_empty() {
+            return by_status.values().sum();
+        }
+        statuses.iter().filter_map(|status| by_status.get(status)).sum()
+    };
     html! {
         nav.tabs aria-label=(frame.t("vendor.views")) {
-            @for (code, name, _) in VIEWS {
-                a href=(list_at(code, &asked.search, None)) aria-current=[(code == asked.view).then_some("page")] { (frame.t(name)) }
+            @for (code, name, statuses) in VIEWS {
+                a href=(list_at(code, &asked.search, None)) aria-current=[(code == asked.view).then_some("page")] {
+                    (frame.t(name)) " "
+                    span.n.num { (frame.lang.number(count(statuses))) @if !is_whole { "+" } }
+                }
             }
         }
     }
