@@ -119,8 +119,13 @@ pub fn loop_alone(orders: usize) -> Result<()> {
             std::future::ready(()).boxed()
         });
         let size = Size { room: config.commit_queue, most: config.commit_group, lanes: config.commit_lanes };
-        let terms =
-            Terms { hold_days: config.hold_days, commission_on_confirmation: config.commission_on_confirmation };
+        let terms = Terms {
+            hold_days: config.hold_days,
+            release_every: std::time::Duration::from_secs(config.release_seconds.into()),
+            release_at_once: config.release_at_once,
+            payout_file_rows: config.payout_file_rows,
+            commission_on_confirmation: config.commission_on_confirmation,
+        };
         let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), (terms, Patience::default()), size);
         let begin = Instant::now();
         for step in STEPS {

@@ -157,7 +157,16 @@ impl<'a> Doors<'a> {
 
     /// Words that moves wait for: a second person's, the customer's, and those about an objection.
     async fn words(&mut self, crew: &Crew<'a>) {
-        for door in ["approved", "confirmed by link", "confirmed by code", "confirmed on the page", "dismissed"] {
+        let mut shop = Reader::new(self.app);
+        shop.log_in("owner@juniper.example", "").await;
+        for door in [
+            "approved",
+            "confirmed by link",
+            "confirmed by code",
+            "confirmed on the page",
+            "a code told on the page",
+            "dismissed",
+        ] {
             let from = if door == "approved" { Status::Packed } else { Status::Shipped };
             let to = if door == "approved" { "shipped" } else { "delivered" };
             let (order, pass) = crew.order(Some(from)).await;
@@ -180,6 +189,12 @@ impl<'a> Doors<'a> {
                         let path = format!("/api/v1/admin/disputes/{id}/resolve");
                         let word = json!({"outcome": "dismissed", "reason": "There is a picture"});
                         crew.staff.post(&path, &word).await
+                    }
+                    "a code told on the page" => {
+                        let code = asked["code"].as_str().expect("a code");
+                        let told = shop.post(&format!("/vendor/orders/{}/code", order.id), &[("code", code)]).await;
+                        assert_eq!(told.status, if nth == 0 { 303 } else { 400 }, "{}", told.text);
+                        continue;
                     }
                     "confirmed by link" => {
                         customer.post("/api/v1/track/confirmation", &json!({"received": true})).await
@@ -245,6 +260,6 @@ async fn whatever_door_a_change_comes_through_it_stands_once_in_history_trail_an
         app.parts.confirmations.sweep().await.expect("a sweep");
     }
     doors.note("confirmed by silence", order.id, "delivered");
-    assert_eq!(doors.made.len(), 26, "a new door is to be entered here");
+    assert_eq!(doors.made.len(), 27, "a new door is to be entered here");
     doors.check(&mut feed).await;
 }

@@ -32,7 +32,7 @@ async fn look_into(browser: &Browser, name: &str) {
 /// Orders of the vendor in two currencies: credited, released, taken back.
 async fn trade(market: &Market) {
     for (nth, (amount, currency)) in
-        [(129_900, "USD"), (45_00, "USD"), (8_999_50, "USD"), (12_000, "JPY"), (1_250, "USD")].into_iter().enumerate()
+        [(129_900, "USD"), (4_500, "USD"), (899_950, "USD"), (12_000, "JPY"), (1_250, "USD")].into_iter().enumerate()
     {
         let order = market.priced(Status::Shipped, (amount, currency)).await;
         market.set(admin(), order, Status::Delivered).await.expect("delivered");
@@ -144,6 +144,12 @@ async fn the_customer_is_asked_on_a_page_and_the_merchant_sees_what_it_waits_for
     press(&browser, ".nx form[action$='/step'] [type=submit]").await;
     browser.until("it waits", "document.querySelector('.nx').innerText.includes('customer')").await;
     look_at(&browser, "order-waits").await;
+    press(&browser, "[popovertarget=code]").await;
+    browser.until("it asks for the code", "document.activeElement.name === 'code'").await;
+    look_into(&browser, "order-code").await;
+    let digits = browser.driver.active_element().await.expect("a focus");
+    digits.send_keys("not it\u{e007}").await.expect("typing");
+    browser.until("it was another", "document.body.innerText.includes('This is not the customer’s code.')").await;
 
     let customer = Browser::open().await;
     customer.look(1280, "light").await;
@@ -156,7 +162,7 @@ async fn the_customer_is_asked_on_a_page_and_the_merchant_sees_what_it_waits_for
     customer.driver.goto(format!("{}/track/{pass}/confirm", app.url)).await.expect("the page opens");
     customer.until("it asks", "document.querySelector('[name=answer]')").await;
     fill(&customer, "reason", "The box was empty").await;
-    press(&customer, "[name=answer][value=no]").await;
+    press(&customer, "form:has([value=no]) [type=submit]").await;
     customer.until("it is looked at", "document.body.innerText.includes('We are looking at it')").await;
     look_at(&customer, "confirm-disputed").await;
     customer.close().await;

@@ -17,7 +17,7 @@ use crate::accounts::Login;
 use crate::base::page::{Cursor, Page};
 use crate::base::{Error, Money, Result};
 use crate::orders::commissions::{Commissions, Priced};
-use crate::orders::workflow::{Gate, Step};
+use crate::orders::workflow::{Gate, State, Step};
 use crate::orders::{Filter, Order, OrderRef, Status, Timeline, Workflows};
 use crate::web::auth::query_value;
 use crate::web::methods::endpoint;
@@ -48,6 +48,7 @@ pub(super) fn routes(routes: &mut ServiceConfig) {
         .service(endpoint!(["/vendor/orders", "/vendor/orders/"] => get: get_orders))
         .service(endpoint!(["/vendor/orders/{id}", "/vendor/orders/{id}/"] => get: order::get_order))
         .service(endpoint!("/vendor/orders/{id}/step" => get: order::get_order, post: step::take_step))
+        .service(endpoint!("/vendor/orders/{id}/code" => get: order::get_order, post: step::take_code))
         .service(endpoint!("/vendor/orders/{id}/link" => get: order::get_order, post: order::make_link));
 }
 
@@ -247,17 +248,28 @@ async fn next_steps(visit: &Visit, orders: &[Order]) -> Result<Vec<Vec<Step>>> {
     workflows.ok_or_else(|| Error::internal("no workflows are set up"))?.steps(orders).await
 }
 
-/// What the order waits for, in words.
-async fn waiting(visit: &Visit, order: &Order) -> Result<Option<String>> {
+/// What an order waits for.
+struct Waits {
+    /// In words.
+    words: String,
+    /// Whether the customer's code would end it.
+    wants_code: bool,
+}
+
+/// What the order waits for, if it does.
+async fn waiting(visit: &Visit, order: &Order) -> Result<Option<Waits>> {
     let workflows = visit.request.app_data::<Data<Workflows>>();
     let workflows = workflows.ok_or_else(|| Error::internal("no workflows are set up"))?;
     let Some(held) = workflows.waiting(order).await? else { return Ok(None) };
     let frame = visit.frame();
     let key = match held.gate {
+        _ if held.state == State::Disputed => "vendor.disputed",
         Gate::Approval => "vendor.waits_approval",
         Gate::Confirmation => "vendor.waits_confirmation",
     };
-    Ok(Some(frame.lang.fill(key, &[("label", &words::label(&frame.lang, held.to.code()))])))
+    let words = frame.lang.fill(key, &[("label", &words::label(&frame.lang, held.to.code()))]);
+    let wants_code = held.gate == Gate::Confirmation && held.state == State::Waiting;
+    Ok(Some(Waits { words, wants_code }))
 }
 
 /// A status with its tone, symbol and name.

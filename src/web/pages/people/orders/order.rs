@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::super::console::{Bar, Place};
 use super::super::start::copyable;
 use super::super::{Answered, Visit};
-use super::{done, next_steps, own, pill, step, waiting};
+use super::{Waits, done, next_steps, own, pill, step, waiting};
 use crate::accounts::Login;
 use crate::base::{Error, Result};
 use crate::orders::workflow::Step;
@@ -58,7 +58,7 @@ pub(super) async fn show(
     let body = html! {
         @if let Some(said) = said { (said) }
         div.cols {
-            div.mainc { (progress(&frame, &order, &hero, &next, waits.as_deref())) (updates(&frame, &view, &hero)) }
+            div.mainc { (progress(&frame, &order, &hero, &next, waits.as_ref())) (updates(&frame, &view, &hero)) }
             div.side {
                 (customer(&frame, &order)) (delivery(&frame, &order)) (items(&frame, &order))
                 (link_card(&frame, &order, link.as_deref()))
@@ -75,16 +75,23 @@ pub(super) async fn show(
 }
 
 /// How far it is, and the buttons of what comes next.
-fn progress(frame: &Frame, order: &Order, hero: &Hero, next: &[Step], waits: Option<&str>) -> Markup {
+fn progress(frame: &Frame, order: &Order, hero: &Hero, next: &[Step], waits: Option<&Waits>) -> Markup {
     let here = format!("/vendor/orders/{}", order.id);
     html! {
         section class={ "card tone-" (hero.look.tone) } aria-label=(frame.t("page.progress")) {
             (track::progress(frame, hero.steps.as_ref()))
-            div.nx {
-                b { (frame.t("vendor.next")) }
-                @if let Some(waits) = waits { span.t2 { (waits) } }
-                @else if next.is_empty() { span.t2 { (frame.t("vendor.nothing_next")) } }
-                @for (i, step) in next.iter().enumerate() { (step::control(frame, order, step.to, &here, i == 0 && waits.is_none())) }
+            @if let Some(waits) = waits {
+                div.nx {
+                    b { (frame.t("vendor.next")) }
+                    span.t2 { (waits.words) }
+                    @if waits.wants_code { (step::ask_code(frame, order)) }
+                }
+            } @else {
+                div.nx {
+                    b { (frame.t("vendor.next")) }
+                    @if next.is_empty() { span.t2 { (frame.t("vendor.nothing_next")) } }
+                    @for (i, step) in next.iter().enumerate() { (step::control(frame, order, step.to, &here, i == 0)) }
+                }
             }
         }
     }

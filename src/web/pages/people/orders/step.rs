@@ -11,7 +11,7 @@ use super::{next_steps, order, own};
 use crate::accounts::Login;
 use crate::base::Error;
 use crate::orders::workflow::Step;
-use crate::orders::{Change, Order, OrderRef, Orders, Passes, Status, Timeline};
+use crate::orders::{Change, Confirmations, Order, OrderRef, Orders, Passes, Status, Timeline};
 use crate::wallet::till::COMMISSION_NOT_CALCULATED;
 use crate::web::pages::{Frame, looks, words};
 use crate::web::request_id;
@@ -136,6 +136,8 @@ pub(super) async fn take_step(
     };
     let target = OrderRef::Id(order.id);
     Ok(match orders.advance(login.person.actor(), target, change, request_id(&visit.request)).await {
+        // Nothing was moved: the page of the order says what it waits for.
+        Ok(advanced) if advanced.held.is_some() => go(&format!("/vendor/orders/{}", order.id)),
         Ok(advanced) => {
             let back = own_path(&sent.back).filter(|path| path.starts_with("/vendor/orders"));
             let back = back.map_or_else(|| format!("/vendor/orders/{}", order.id), str::to_owned);
@@ -144,6 +146,62 @@ pub(super) async fn take_step(
         }
         Err(error) => refused(&visit, (&timeline, &passes), login, to, error).await,
     })
+}
+
+/// Asks for the code that the customer tells whoever brings the parcel.
+pub(super) fn ask_code(frame: &Frame, order: &Order) -> Markup {
+    html! {
+        button.btn.primary type="button" popovertarget="code" { (frame.icon("check")) (frame.t("vendor.code_go")) }
+        div.pop #code popover role="dialog" aria-labelledby="code-h" {
+            form.form method="post" action={ "/vendor/orders/" (order.id) "/code" } {
+                h2 #code-h { (frame.t("vendor.code_go")) }
+                div.field {
+                    label for="code-digits" { (frame.t("vendor.code")) }
+                    p.hint #code-hint { (frame.t("vendor.code_hint")) }
+                    input.input.num #code-digits name="code" inputmode="numeric" required maxlength="12" autocomplete="off" dir="ltr"
+                        aria-describedby="code-hint" autofocus;
+                }
+                div.acts {
+                    button.btn type="button" popovertarget="code" popovertargetaction="hide" { (frame.t("vendor.cancel")) }
+                    button.btn.primary type="submit" { (frame.t("vendor.code_go")) }
+                }
+            }
+        }
+    }
+}
+
+/// What the form of the code sends.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TellCode {
+    code: String,
+}
+
+/// `POST /vendor/orders/{id}/code`: the move that waits is made when the code is the customer's.
+pub(super) async fn take_code(
+    visit: Visit,
+    timeline: Data<Timeline>,
+    passes: Data<Passes>,
+    confirmations: Data<Confirmations>,
+    form: Result<Form<TellCode>, actix_web::Error>,
+) -> Answered {
+    let (login, _) = visit.of_merchant()?;
+    let code = form.map(Form::into_inner).unwrap_or_default().code;
+    let order = match own(&visit, &timeline, login).await {
+        Ok(order) => order,
+        Err(error) => return Ok(visit.refuse(error)),
+    };
+    let told = confirmations.confirm_by_code(login.person.actor(), order.id, &code, request_id(&visit.request)).await;
+    let key = match told {
+        Ok(advanced) => {
+            return Ok(go(&format!("/vendor/orders/{0}?done={0}&n={1}", order.id, advanced.reach.delivered)));
+        }
+        Err(Error::Invalid(invalid)) if invalid.code == "wrong_code" => "vendor.code_wrong",
+        Err(Error::Conflict(conflict)) if conflict.code == "code_spent" => "vendor.code_spent",
+        Err(error) => return Ok(refused(&visit, (&timeline, &passes), login, order.status, error).await),
+    };
+    let said = notice(&visit.frame(), "danger", "alert", visit.frame().t(key));
+    Ok(order::show(&visit, (&timeline, &passes), login, StatusCode::BAD_REQUEST, Some(&said), false).await)
 }
 
 /// The order as it stands, and why the step was not taken.
