@@ -1,0 +1,10 @@
+ALTER TABLE order_events ADD CONSTRAINT order_events_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id);
+DROP INDEX orders_by_customer;
+CREATE INDEX orders_by_customer ON orders (company_id, customer_email);
+DROP INDEX orders_by_tracking_number;
+CREATE INDEX orders_by_tracking_number ON orders (tracking_number);
+ALTER TABLE orders ADD CONSTRAINT orders_company_id_external_id_key UNIQUE (company_id, external_id);
+DROP INDEX orders_by_external_id;
+CREATE INDEX orders_by_number ON orders (number);
+ALTER TABLE orders ADD CONSTRAINT orders_company_id_number_key UNIQUE (company_id, number);
+DROP INDEX orders_by_number_and_company;
