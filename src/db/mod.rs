@@ -306,7 +306,7 @@ impl From<DieselError> for Error {
                 Self::unavailable("The database", error)
             }
             DieselError::DatabaseError(DatabaseErrorKind::Unknown, ref info) if is_no_text(info.message()) => {
-                Self::invalid("bad_character", "A text may not hold the character NUL")
+                Self::invalid("bad_characters", "A text may not hold the character NUL")
             }
             other => Self::internal(other),
         }

@@ -64,7 +64,12 @@ impl Incoming {
         if !is_json(&given) {
             return Err(wrong_type(&given, "application/json"));
         }
-        parse(&self.bytes().await?)
+        let bytes = self.bytes().await?;
+        // A list would pass for an object whose fields it holds in their order.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(Error::invalid("bad_field", "invalid type: sequence, expected an object"));
+        }
+        parse(&bytes)
     }
 
     /// The request and its body, for whoever reads it as it streams in.

@@ -74,6 +74,7 @@ async fn a_bad_request_is_told_what_is_wrong_and_where() {
     let status = format!("/api/v1/orders/{}/status", order.id);
     let refused = async |body: Value| api.post(&status, &body).await;
     assert_eq!(refused(json!({})).await.problem(), (400, "bad_field"));
+    assert_eq!(refused(json!(["paid"])).await.problem(), (400, "bad_field"), "a list is no object");
     assert_eq!(refused(json!({"status": "lost"})).await.problem(), (400, "bad_field"));
     assert_eq!(refused(json!({"status": "paid", "colour": 1})).await.problem(), (400, "bad_field"));
     assert_eq!(refused(json!({"status": "shipped"})).await.problem(), (400, "carrier_required"));

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use actix_web::web::Bytes;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder,
 };
@@ -103,6 +103,7 @@ pub fn describe() -> OpenApi {
     }
     for item in document.paths.paths.values_mut() {
         operations(item).flat_map(|operation| operation.parameters.iter_mut().flatten()).for_each(add_pattern);
+        operations(item).for_each(add_people);
     }
     document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1/")).for_each(|(_, item)| {
         operations(item).for_each(add_shared_replies);
@@ -178,6 +179,21 @@ fn add_pattern(parameter: &mut RefOr<Parameter>) {
         schema.pattern = Some(pattern.to_owned());
     }
 }
+
+/// Where a system's token is good, a person is too, who may be allowed more or less; and a person may be a browser.
+fn add_people(operation: &mut Operation) {
+    let Some(security) = &mut operation.security else { return };
+    let missing = |security: &[SecurityRequirement], name| !security.contains(&SecurityRequirement::new(name, NO_SCOPES));
+    let has_token = security.iter().any(|way| serde_json::to_value(way).is_ok_and(|way| way.get("bearer").is_some()));
+    if has_token && missing(security, "person") {
+        security.push(SecurityRequirement::new("person", NO_SCOPES));
+    }
+    if !missing(security, "person") && missing(security, "cookie") {
+        security.push(SecurityRequirement::new("cookie", NO_SCOPES));
+    }
+}
+
+const NO_SCOPES: [&str; 0] = [];
 
 fn add_shared_replies(operation: &mut Operation) {
     let mut shared = vec![("429", "RateLimited"), ("503", "Unavailable")];
