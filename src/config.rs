@@ -96,12 +96,12 @@ pub struct Config {
     /// File that holds the key, in place of ORDERCAST_SECRET_KEY
     #[arg(long, env = "ORDERCAST_SECRET_KEY_FILE")]
     pub secret_key_file: Option<PathBuf>,
-    /// Keys that ORDERCAST_SECRET_KEY has replaced, comma-separated: what they signed or sealed is still believed
-    #[arg(long, env = "ORDERCAST_SECRET_KEY_EARLIER", hide_env_values = true, value_parser = secret, value_delimiter = ',')]
-    pub secret_key_earlier: Vec<Secret>,
+    /// The key that comes next and those of before, comma-separated: what they sign or seal is believed
+    #[arg(long, env = "ORDERCAST_SECRET_KEY_ACCEPTED", hide_env_values = true, value_parser = secret, value_delimiter = ',')]
+    pub secret_key_accepted: Vec<Secret>,
     /// File that holds such keys, one a line
-    #[arg(long, env = "ORDERCAST_SECRET_KEY_EARLIER_FILE")]
-    pub secret_key_earlier_file: Option<PathBuf>,
+    #[arg(long, env = "ORDERCAST_SECRET_KEY_ACCEPTED_FILE")]
+    pub secret_key_accepted_file: Option<PathBuf>,
     /// Days a tracking pass goes on working after the order has ended
     #[arg(long, env = "ORDERCAST_PASS_DAYS", default_value_t = 30)]
     pub pass_days: u32,
@@ -207,9 +207,9 @@ impl Config {
         self.redis_url = from_file(self.redis_url, self.redis_url_file.as_ref(), "REDIS_URL_FILE")?;
         self.smtp_url = from_file(self.smtp_url, self.smtp_url_file.as_ref(), "SMTP_URL_FILE")?;
         self.secret_key = from_file(self.secret_key, self.secret_key_file.as_ref(), "ORDERCAST_SECRET_KEY_FILE")?;
-        let earlier = from_file(None, self.secret_key_earlier_file.as_ref(), "ORDERCAST_SECRET_KEY_EARLIER_FILE")?;
-        self.secret_key_earlier
-            .extend(earlier.iter().flat_map(|keys| keys.expose().split_whitespace().map(Secret::new)));
+        let accepted = from_file(None, self.secret_key_accepted_file.as_ref(), "ORDERCAST_SECRET_KEY_ACCEPTED_FILE")?;
+        self.secret_key_accepted
+            .extend(accepted.iter().flat_map(|keys| keys.expose().split_whitespace().map(Secret::new)));
         if let Some(url) = &self.public_url {
             let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
             let parsed =
@@ -272,9 +272,8 @@ impl Config {
                 "ORDERCAST_SECRET_KEY is a development key; `ordercast keygen` prints one for production",
             ));
         }
-        let short =
-            || refuse("ORDERCAST_SECRET_KEY and each of ORDERCAST_SECRET_KEY_EARLIER must have at least 32 characters");
-        Keys::new(key, self.secret_key_earlier.clone()).ok_or_else(short)
+        let short = "ORDERCAST_SECRET_KEY and each of ORDERCAST_SECRET_KEY_ACCEPTED must have at least 32 characters";
+        Keys::new(key, self.secret_key_accepted.clone()).ok_or_else(|| refuse(short))
     }
 
     /// Whether the instance refuses development keys and speaks JSON in its log.

@@ -1,7 +1,8 @@
 //! The deployment's keys and what they do: sign unguessable texts and JSON Web Tokens, seal secrets at rest. Pure.
 //!
-//! One key is set; further ones of earlier are still believed, so that a key can be replaced without logging anyone out.
-//! Each use has a key of its own, derived by HMAC: no signature of one kind says anything
+//! One key makes everything new; what further ones make is believed too. So a key is replaced without logging anyone out
+//! and without instances that disagree: the next one is accepted by all before it becomes the one that makes, and the one
+//! before it is accepted until nothing it made lives any more. Each use has a key of its own, derived by HMAC: no signature of one kind says anything
 //! about another.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -52,10 +53,10 @@ const KEY_ID: usize = 6;
 
 impl Keys {
     /// A key as `ordercast keygen` prints it: 32 random bytes in base64url, or any text of at least 32 characters; then
-    /// those it has replaced. `None` when one is shorter than that.
+    /// those that are only accepted. `None` when one is shorter than that.
     #[must_use]
-    pub fn new(key: Secret, earlier: Vec<Secret>) -> Option<Self> {
-        let keys: Vec<Secret> = std::iter::once(key).chain(earlier).collect();
+    pub fn new(key: Secret, accepted: Vec<Secret>) -> Option<Self> {
+        let keys: Vec<Secret> = std::iter::once(key).chain(accepted).collect();
         keys.iter().all(|key| key.expose().len() >= 32).then_some(Self { keys })
     }
 
@@ -86,11 +87,28 @@ impl Keys {
         self.keys.iter().any(is_ours).then_some(id)
     }
 
-    /// A keyed hash of a text too short to be hashed alone, such as a code of six digits. Made by the newest key only:
-    /// what it guards does not live long.
+    /// A keyed hash of a text too short to be hashed alone, such as a code of six digits. Held against by
+    /// [`Keys::macs`].
     #[must_use]
     pub fn mac(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
         mac(&self.keys[0], purpose, bytes)
+    }
+
+    /// [`Keys::mac`] first, then the same by each key that is only accepted: another instance may make new things by it.
+    pub fn macs<'a>(&'a self, purpose: &'a str, bytes: &'a [u8]) -> impl Iterator<Item = [u8; 32]> + 'a {
+        self.keys.iter().map(move |key| mac(key, purpose, bytes))
+    }
+
+    /// Whether a token names one of these keys. One that names another may be good elsewhere: at an instance that was
+    /// given the next key already.
+    #[must_use]
+    pub fn know(&self, token: &str) -> bool {
+        self.named(token).is_some()
+    }
+
+    fn named(&self, token: &str) -> Option<&Secret> {
+        let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
+        self.keys.iter().find(|key| key_name(key) == kid)
     }
 
     /// A JSON Web Token (HS256, RFC 7519) for the audience; its header names the key that signed it.
@@ -110,8 +128,7 @@ impl Keys {
     /// against it looks the same.
     #[must_use]
     pub fn verify<T: DeserializeOwned>(&self, aud: &str, token: &str, now: Timestamp) -> Option<T> {
-        let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
-        let key = self.keys.iter().find(|key| key_name(key) == kid)?;
+        let key = self.named(token)?;
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_audience(&[aud]);
         rules.set_issuer(&[ISSUER]);
@@ -245,6 +262,18 @@ mod tests {
         assert_eq!(dropped.verify::<Who>("access", &token, moment(1000)), None);
         assert_eq!(dropped.unseal("webhook", &sealed), None);
         assert_eq!(dropped.open("pass", &pass), None);
+    }
+
+    #[test]
+    fn instances_that_make_by_different_keys_and_accept_each_others_agree() {
+        let (old, new) = (Keys::generate(), Keys::generate());
+        let one = Keys::new(old.clone(), vec![new.clone()]).unwrap();
+        let two = Keys::new(new, vec![old.clone()]).unwrap();
+        let behind = Keys::new(old, vec![]).unwrap();
+        let token = two.issue("access", Who { sub: "a".into() }, moment(1000), moment(2000)).unwrap();
+        assert_eq!(one.verify("access", &token, moment(1000)), Some(Who { sub: "a".into() }));
+        assert!(one.macs("code", b"1").any(|mac| mac == two.mac("code", b"1")));
+        assert!(one.know(&token) && !behind.know(&token) && !one.know("a.b.c"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod house_proof;
 mod idempotency;
 mod inbox;
 mod invitations;
+mod keys;
 mod kyc;
 mod kyc_desk;
 mod live;

@@ -266,28 +266,6 @@ async fn another_role_closes_the_sockets_of_the_old_one_on_every_instance() {
     }
 }
 
-#[tokio::test]
-async fn replacing_the_signing_key_signs_nobody_out() {
-    let (old, new) = ("an-old-key-of-at-least-32-characters", "a-new-key-of-at-least-32-characters!");
-    let clock = Clock::manual("2026-11-21T09:00:00Z".parse().expect("a time"));
-    let before = TestApp::with(&["--secret-key", old], clock.clone()).await;
-    let after = before.beside(&["--secret-key", new, "--secret-key-earlier", old], clock.clone()).await;
-    let dropped = before.beside(&["--secret-key", new], clock.clone()).await;
-    merchant(&before, JOHN).await;
-    let pair = log_in(&before, JOHN).await.pair;
-    let ask =
-        async |app: &TestApp, access: &str| Caller::bearing(app, Some(access)).get("/api/v1/users/me").await.status;
-    assert_eq!((ask(&after, pair.access.expose()).await, ask(&dropped, pair.access.expose()).await), (200, 401));
-    let next = refresh(&after, pair.refresh.expose()).await;
-    assert_eq!(next.status, 200, "{next:?}");
-    let (access, next) = (token(&next, "access"), token(&next, "refresh"));
-    let key = |token: &str| token.split('.').next().expect("a header").to_owned();
-    assert_ne!(key(&access), key(pair.access.expose()), "the new key signs what is new");
-    // Once all have refreshed, the old key can go.
-    assert_eq!((ask(&dropped, &access).await, refresh(&dropped, &next).await.status), (200, 200));
-    assert_eq!(refresh(&dropped, pair.refresh.expose()).await.status, 401);
-}
-
 async fn closed(mut socket: Watcher) -> u16 {
     socket.closed().await
 }

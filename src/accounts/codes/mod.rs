@@ -47,7 +47,8 @@ impl Codes {
     /// `Unavailable` when the database is out of reach.
     pub async fn make(&self, account: AccountId, purpose: CodePurpose) -> Result<Option<Secret>> {
         let code = format!("{:06}", rand::rng().random_range(0..1_000_000));
-        let (mac, now) = (mac(&self.keys, account, purpose, &code), self.clock.now());
+        let (name, bytes) = marked(account, purpose, &code);
+        let (mac, now) = (self.keys.mac(&name, &bytes), self.clock.now());
         let until = later(now, WORKS);
         let is_wanted = self
             .db
@@ -71,10 +72,9 @@ impl Codes {
         let Some(kept) = store::take_try(conn, account, purpose, TRIES, self.clock.now()).await? else {
             return Ok(false);
         };
-        let is_right = bool::from(subtle::ConstantTimeEq::ct_eq(
-            kept.as_slice(),
-            mac(&self.keys, account, purpose, &code).as_slice(),
-        ));
+        let (name, bytes) = marked(account, purpose, &code);
+        let is_this = |mac: [u8; 32]| bool::from(subtle::ConstantTimeEq::ct_eq(kept.as_slice(), mac.as_slice()));
+        let is_right = self.keys.macs(&name, &bytes).any(is_this);
         if is_right {
             store::clear(conn, account, purpose).await?;
         }
@@ -150,7 +150,7 @@ fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-fn mac(keys: &Keys, account: AccountId, purpose: CodePurpose, code: &str) -> [u8; 32] {
-    let bytes = [account.bytes().as_slice(), code.as_bytes()].concat();
-    keys.mac(&format!("code.{}", purpose.code()), &bytes)
+/// What the keyed hash of a code is made of: what it is for, and whose it is.
+fn marked(account: AccountId, purpose: CodePurpose, code: &str) -> (String, Vec<u8>) {
+    (format!("code.{}", purpose.code()), [account.bytes().as_slice(), code.as_bytes()].concat())
 }

@@ -119,6 +119,13 @@ impl Sessions {
         claims::read_access(&self.keys, access, self.clock.now()).is_some()
     }
 
+    /// Whether a token names a key of this instance. If not, it may still be good at another one: nobody is signed out
+    /// for it.
+    #[must_use]
+    pub fn knows_key_of(&self, token: &str) -> bool {
+        self.keys.know(token)
+    }
+
     /// Opens a sign-in for a person who has proved to be it, by a password or a code.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Refresh tokens: each works once, its repeat within seconds is forgiven, any other repeat ends the sign-in.
 //!
 //! A successor is made of its predecessor by a keyed hash. Two tabs that refresh in the same moment are so given the very
-//! same token and neither is logged out, while nobody without the deployment's key can make one from the other.
+//! same token and neither is logged out, while nobody without the deployment's key can make one from the other. Of
+//! instances that make new things by different keys, each recognises what the other has made.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,8 +18,8 @@ pub(super) const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a refresh token turned out to be.
 enum Outcome {
-    /// Replaced, now or a moment ago.
-    Good(Box<super::Login>),
+    /// Replaced, now or a moment ago, by this one of the successors.
+    Good(Box<super::Login>, usize),
     /// It was replaced long ago: somebody has a copy. The sign-in has been ended.
     Reused,
     /// No such sign-in, or one that has ended.
@@ -34,43 +35,45 @@ impl Sessions {
     pub async fn refresh(&self, token: &str) -> Result<Opened> {
         let now = self.clock.now();
         let held = claims::read_refresh(&self.keys, token, now).ok_or_else(refusal)?;
-        let next = successor(&self.keys, &held);
-        let (id, old, new) = (held.sid, held.hash(), next.hash());
+        let successors: Vec<Refresh> = successors(&self.keys, &held).collect();
+        let hashes: Vec<[u8; 32]> = successors.iter().map(Refresh::hash).collect();
+        let (id, old) = (held.sid, held.hash());
         let terms = self.terms;
         let outcome = self.db.transact(move |conn| {
             Box::pin(async move {
                 let Some(row) = store::find_row(conn, id).await? else { return Ok(Outcome::Ended) };
                 let until = claims::later(now, terms.refresh).min(claims::later(row.created_at, terms.longest));
-                let is_current = store::rotate(conn, id, (&old, &new), now, until).await?;
+                let is_current = store::rotate(conn, id, (&old, &hashes[0]), now, until).await?;
                 // Read again: another instance may have replaced the token since the row was read.
                 let row = if is_current { row } else { store::find_row(conn, id).await?.unwrap_or(row) };
+                let mut made = Some(0);
                 if !is_current {
                     if row.is_ended(now) {
                         return Ok(Outcome::Ended);
                     }
                     let is_recent = row.previous_hash.as_deref() == Some(&old[..])
-                        && row.refresh_hash == new
                         && now.duration_since(row.rotated_at) <= GRACE;
-                    if !is_recent {
+                    made = hashes.iter().position(|hash| row.refresh_hash == hash[..]).filter(|_| is_recent);
+                    if made.is_none() {
                         store::revoke(conn, None, id, now, "reuse").await?;
                         audit::record(conn, vec![reused(&row, id, now)?]).await?;
                         return Ok(Outcome::Reused);
                     }
                 }
                 let login = store::find_live(conn, vec![id], now).await?.pop();
-                Ok(login.map_or(Outcome::Ended, |login| Outcome::Good(Box::new(login))))
+                Ok(login.zip(made).map_or(Outcome::Ended, |(login, made)| Outcome::Good(Box::new(login), made)))
             })
         });
         match outcome.await? {
-            Outcome::Good(login) if super::check::is_welcome(&login) => {
-                let pair = self.pair(&login, &next, now)?;
+            Outcome::Good(login, made) if super::check::is_welcome(&login) => {
+                let pair = self.pair(&login, &successors[made], now)?;
                 Ok(Opened { login: *login, pair })
             }
             Outcome::Reused => {
                 tracing::warn!(login.id = %id, "a refresh token was used twice: its sign-in is ended");
                 Err(refusal())
             }
-            Outcome::Good(_) | Outcome::Ended => Err(refusal()),
+            Outcome::Good(..) | Outcome::Ended => Err(refusal()),
         }
     }
 
@@ -102,10 +105,11 @@ fn refusal() -> Error {
     Error::Unauthenticated("Token is invalid or expired".into())
 }
 
-fn successor(keys: &Keys, held: &Refresh) -> Refresh {
+/// The successor this instance makes of a token, then those that others may have made.
+fn successors(keys: &Keys, held: &Refresh) -> impl Iterator<Item = Refresh> {
     let bytes = [held.sid.bytes().as_slice(), held.jti.as_bytes()].concat();
-    let jti = URL_SAFE_NO_PAD.encode(keys.mac("refresh.successor", &bytes));
-    Refresh { sid: held.sid, jti }
+    let macs: Vec<[u8; 32]> = keys.macs("refresh.successor", &bytes).collect();
+    macs.into_iter().map(|mac| Refresh { sid: held.sid, jti: URL_SAFE_NO_PAD.encode(mac) })
 }
 
 fn reused(row: &store::Row, id: crate::base::id::LoginId, at: jiff::Timestamp) -> Result<Record> {

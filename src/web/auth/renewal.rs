@@ -36,8 +36,11 @@ pub async fn renew<B: MessageBody + 'static>(
             request.extensions_mut().insert(Renewed(opened.pair.access.clone()));
             Some(cookies::signed_in(&opened.pair, &home, clock.now()))
         }
-        Err(base::Error::Unauthenticated(_)) => Some(cookies::signed_out(&home)),
-        // The database is away: the request will say so, and the cookies are tried again with the next one.
+        Err(base::Error::Unauthenticated(_)) if sessions.knows_key_of(token.expose()) => {
+            Some(cookies::signed_out(&home))
+        }
+        // Another instance may know the key, or the database is away: the request will say so, and the cookies are tried
+        // again with the next one.
         Err(_) => None,
     };
     let mut response = next.call(request).await?;
