@@ -91,6 +91,9 @@ pub enum CodePurpose {
 }
 
 impl CodePurpose {
+    /// Every purpose.
+    pub const ALL: [Self; 3] = [Self::Verify, Self::Reset, Self::Invite];
+
     /// As it is stored.
     #[must_use]
     pub fn code(self) -> &'static str {

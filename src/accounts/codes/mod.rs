@@ -40,8 +40,9 @@ impl Codes {
         Self { db, clock, keys }
     }
 
-    /// Makes the code that was asked for, for its letter. `None` when nobody waits for one any more. Made anew for every
-    /// attempt to send it.
+    /// Makes the code that was asked for, for its letter. `None` when nobody waits for one any more, or when all tries are
+    /// used up. Made anew for every attempt to send it, without further tries: a letter may have arrived although
+    /// sending it failed.
     ///
     /// # Errors
     /// `Unavailable` when the database is out of reach.
@@ -50,9 +51,9 @@ impl Codes {
         let (name, bytes) = marked(account, purpose, &code);
         let (mac, now) = (self.keys.mac(&name, &bytes), self.clock.now());
         let until = later(now, WORKS);
-        let is_wanted = self
-            .db
-            .transact(move |conn| Box::pin(async move { store::put(conn, account, purpose, &mac, until).await }));
+        let is_wanted = self.db.transact(move |conn| {
+            Box::pin(async move { store::put(conn, account, purpose, (&mac, TRIES), until).await })
+        });
         Ok(is_wanted.await?.then(|| Secret::new(code)))
     }
 
@@ -136,6 +137,17 @@ pub(super) async fn count(conn: &mut Conn, account: AccountId, kind: &str, most:
 /// `Unavailable` or `Internal`; the transaction must not be committed.
 pub(super) async fn withdraw(conn: &mut Conn, account: AccountId, purpose: CodePurpose) -> Result<()> {
     store::withdraw(conn, account, purpose).await
+}
+
+/// As [`withdraw`], of every purpose.
+///
+/// # Errors
+/// `Unavailable` or `Internal`; the transaction must not be committed.
+pub(super) async fn withdraw_all(conn: &mut Conn, account: AccountId) -> Result<()> {
+    for purpose in CodePurpose::ALL {
+        store::withdraw(conn, account, purpose).await?;
+    }
+    Ok(())
 }
 
 /// Makes a code void, booked or sent.

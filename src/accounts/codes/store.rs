@@ -53,20 +53,17 @@ pub(super) async fn book(conn: &mut Conn, account: AccountId, kind: &str, bookin
     Ok(())
 }
 
-/// Puts a code into a row that waits for one or has one; says whether there is such a row. A void one has no tries left.
+/// Puts a code into a row that waits for one, or has one that bears a further try; says whether there is such a row. The
+/// tries are those of the booking, however many codes it comes to. A void one has less than none.
 pub(super) async fn put(
     conn: &mut Conn,
     account: AccountId,
     purpose: CodePurpose,
-    mac: &[u8; 32],
+    (mac, most): (&[u8; 32], i32),
     until: Timestamp,
 ) -> Result<bool> {
-    let row = account_codes::table.find((account, purpose.code())).filter(account_codes::tries.ge(0));
-    let set = (
-        account_codes::mac.eq(Some(mac.as_slice())),
-        account_codes::tries.eq(0),
-        account_codes::expires_at.eq(At(until)),
-    );
+    let row = account_codes::table.find((account, purpose.code())).filter(account_codes::tries.between(0, most - 1));
+    let set = (account_codes::mac.eq(Some(mac.as_slice())), account_codes::expires_at.eq(At(until)));
     Ok(execute!(conn, diesel::update(row).set(set))? == 1)
 }
 
