@@ -11,6 +11,7 @@
 
 pub mod group;
 pub mod last;
+pub mod letters;
 pub mod migrate;
 pub mod postgres;
 pub mod query;

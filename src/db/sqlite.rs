@@ -6,6 +6,7 @@ use deadpool::managed::{self, Manager, Metrics, RecycleError, RecycleResult};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
 use diesel::{Connection as _, ConnectionError, QueryResult, SqliteConnection};
 
+use super::letters;
 use crate::base::{Error, Result};
 
 /// Connections to one file.
@@ -70,7 +71,8 @@ impl Manager for File {
 
     async fn create(&self) -> Result<SqliteConnection, ConnectionError> {
         let mut conn = SqliteConnection::establish(&self.path.to_string_lossy())?;
-        conn.batch_execute(self.set_up).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        let set_up = conn.batch_execute(self.set_up).and_then(|()| letters::teach(&mut conn));
+        set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(conn)
     }
 

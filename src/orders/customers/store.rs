@@ -10,16 +10,11 @@ use super::Numbered;
 use crate::base::id::{CompanyId, OrderId};
 use crate::base::{Error, Result};
 use crate::db::Conn;
+use crate::db::letters::lower;
 use crate::db::schema::{customers, held_moves, order_events, orders};
 use crate::db::types::At;
 use crate::orders::model::EventBody;
 use crate::{execute, find, load};
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// Lower case, by the database's own rules: used on both sides of a comparison only.
-    fn lower(text: Nullable<Text>) -> Nullable<Text>;
-}
 
 /// The numbers of these customers, and perhaps of others: a company's with the contact of another's.
 pub(super) async fn find_numbers(

@@ -1,13 +1,13 @@
 //! SQL of reading orders and their logs.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
 
 use super::{Filter, Moved};
 use crate::base::id::{CompanyId, EventId, OrderId};
 use crate::base::page::Cursor;
 use crate::base::{Error, Result};
 use crate::db::Conn;
+use crate::db::letters::{lower, lowered};
 use crate::db::schema::{companies, order_events, orders};
 use crate::db::types::At;
 use crate::orders::model::{Event, Order};
@@ -175,7 +175,7 @@ pub(super) async fn list_orders(
             query = query.filter(orders::status.eq_any(codes));
         }
         if let Some(carrier) = filter.carrier {
-            query = query.filter(lower(orders::carrier).eq(carrier.to_lowercase()));
+            query = query.filter(lower(orders::carrier).eq(lowered(&carrier)));
         }
         if let Some(since) = filter.updated_since {
             query = query.filter(orders::updated_at.ge(At(since)));
@@ -200,16 +200,10 @@ pub(super) async fn list_orders(
     rows.into_iter().map(Order::try_from).collect()
 }
 
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// Lower case; on SQLite of ASCII letters only, which is what numbers, mail addresses and most names need.
-    fn lower(text: Nullable<Text>) -> Nullable<Text>;
-}
-
 /// The LIKE pattern for texts that contain the words, with `!` as the escape character.
 fn contains(words: &str) -> String {
     let mut pattern = String::from("%");
-    for letter in words.to_lowercase().chars() {
+    for letter in lowered(words).chars() {
         if matches!(letter, '%' | '_' | '!') {
             pattern.push('!');
         }
