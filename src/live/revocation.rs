@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
 
 use super::access::Credential;
 use super::instance::Live;
@@ -17,21 +18,32 @@ impl Live {
     /// Closes what was opened with a credential revoked since the last look.
     pub(super) async fn look_for_revoked(&self, since: &Mutex<Timestamp>) {
         let now = self.clock().now();
-        if self.0.stats.connections() > 0 {
-            let from = *since.lock().unwrap_or_else(PoisonError::into_inner);
-            match self.find_revoked(from).await {
-                Ok(revoked) if revoked.is_empty() => {}
-                Ok(revoked) => {
-                    let revoked = Arc::new(revoked);
-                    self.order(|| Order::Revoked(Arc::clone(&revoked)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "revoked credentials could not be read");
-                    return;
-                }
-            }
+        let from = *since.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.close_revoked(from).await {
+            Ok(()) => *since.lock().unwrap_or_else(PoisonError::into_inner) = now,
+            Err(error) => tracing::warn!(%error, "revoked credentials could not be read"),
         }
-        *since.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Closes what was opened with a credential revoked since then; done when all of it is closed here, so that nothing
+    /// which happens afterwards reaches it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn close_revoked(&self, since: Timestamp) -> Result<()> {
+        if self.0.stats.connections() == 0 {
+            return Ok(());
+        }
+        let revoked = Arc::new(self.find_revoked(since).await?);
+        if revoked.is_empty() {
+            return Ok(());
+        }
+        let (done, mut closed) = mpsc::channel::<()>(1);
+        self.order(|| Order::Revoked(Arc::clone(&revoked), done.clone()));
+        drop(done);
+        // Nothing is ever sent: it ends when the last worker has let go of its end.
+        while closed.recv().await.is_some() {}
+        Ok(())
     }
 
     async fn find_revoked(&self, from: Timestamp) -> Result<HashSet<Credential>> {

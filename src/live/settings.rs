@@ -85,3 +85,13 @@ impl Default for LiveSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revocation_that_one_look_just_misses_is_found_by_the_next_within_a_second() {
+        assert!(2 * LiveSettings::default().revocation_poll <= Duration::from_secs(1));
+    }
+}

@@ -42,7 +42,8 @@ pub(super) enum Push {
 /// What must not be dropped; rare.
 pub(super) enum Order {
     Compare,
-    Revoked(Arc<HashSet<Credential>>),
+    /// The other end hears when every worker has done so.
+    Revoked(Arc<HashSet<Credential>>, mpsc::Sender<()>),
     Drain(Duration),
 }
 
@@ -288,7 +289,7 @@ impl Worker {
                 Order::Compare => {
                     tokio::task::spawn_local(Rc::clone(&self).compare());
                 }
-                Order::Revoked(revoked) => {
+                Order::Revoked(revoked, _done) => {
                     for conn in self.all().iter().filter(|conn| conn.uses(&|one| revoked.contains(&one))) {
                         self.end(conn, Close::Revoked, "credential revoked");
                     }
