@@ -292,3 +292,31 @@ async fn a_sign_in_for_papers_takes_a_right_password_and_opens_nothing_else() {
         assert_eq!(shop.get(path).await.status, 401, "{path}");
     }
 }
+
+/// Sends a form of so many bytes to its end before it reads anything, as browsers do; the first line of the reply.
+fn send_to_the_end(url: &str, access: &str, bytes: usize) -> String {
+    use std::io::{Read as _, Write as _};
+    let address = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(address).expect("connected");
+    let head = format!(
+        "POST /api/v1/users/kyc/ HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {access}\r\n\
+         Content-Type: multipart/form-data; boundary=b0undary\r\nContent-Length: {bytes}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("the head is taken");
+    stream.write_all(&vec![b' '; bytes]).expect("the whole form is taken");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).expect("a reply");
+    reply.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_form_far_too_large_is_taken_to_its_end_so_that_its_refusal_arrives() {
+    let mut office = PostOffice::open();
+    let flags = [&office.flag(), "--rate-guess=0", "--kyc-document-size=1024"];
+    let app = TestApp::with(&flags, Clock::System).await;
+    sign_up(&app, &mut office, "owner@shop.example", "Juniper").await;
+    let access = onboarding(&app, "owner@shop.example").await.token().expect("a token").to_owned();
+    let url = app.url.clone();
+    let sent = tokio::task::spawn_blocking(move || send_to_the_end(&url, &access, 20_000_000));
+    assert_eq!(sent.await.expect("sent"), "HTTP/1.1 413 Payload Too Large");
+}

@@ -27,11 +27,14 @@ const MOST_PARTS: usize = 64;
 /// large is told so beside the field, and a browser hears nothing before it has sent everything.
 const PATIENCE: usize = 4;
 
+/// Bytes of a form far too large that are read all the same, so that the refusal arrives.
+const DISCARDED: usize = 64 * 1024 * 1024;
+
 /// Reads a form to its end.
 ///
 /// # Errors
 /// `Invalid` when it is no such form, has a field nobody asked for, or is larger than anybody sends by mistake.
-pub async fn read(request: &HttpRequest, payload: Payload, limits: Limits) -> Result<Sent> {
+pub async fn read(request: &HttpRequest, mut payload: Payload, limits: Limits) -> Result<Sent> {
     let given = media_type(request);
     if given != "multipart/form-data" {
         return Err(wrong_type(&given, "multipart/form-data"));
@@ -39,6 +42,7 @@ pub async fn read(request: &HttpRequest, payload: Payload, limits: Limits) -> Re
     let most = (limits.documents * limits.bytes + MOST_PARTS * LONGEST_DETAIL).saturating_mul(PATIENCE);
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
+        discard(&mut payload).await;
         return Err(too_large(limits));
     }
     let mut parts = Multipart::new(request.headers(), payload);
@@ -55,6 +59,16 @@ pub async fn read(request: &HttpRequest, payload: Payload, limits: Limits) -> Re
         }
     }
     Err(Error::invalid("bad_form", format!("A form has at most {MOST_PARTS} parts")))
+}
+
+/// Reads on to the end and keeps nothing. Whoever still sends when the connection is closed may see it break in the place
+/// of the reply: its system throws away what came for a connection that was reset.
+async fn discard(payload: &mut Payload) {
+    let mut left = DISCARDED;
+    while let Some(Ok(chunk)) = payload.next().await {
+        let Some(rest) = left.checked_sub(chunk.len()) else { return };
+        left = rest;
+    }
 }
 
 fn put(business: &mut Business, name: &str, text: String) -> Result<()> {
