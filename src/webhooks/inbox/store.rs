@@ -34,7 +34,7 @@ struct NewRow {
     processed_at: Option<At>,
 }
 
-/// An entry without its body, in the order of [`COLUMNS`].
+/// An entry without its body, in the order of `columns!`.
 #[derive(Queryable)]
 struct Row {
     id: InboxId,
@@ -52,37 +52,25 @@ struct Row {
     processed_at: Option<At>,
 }
 
-type Columns = (
-    inbox::id,
-    inbox::company_id,
-    inbox::source,
-    inbox::topic,
-    inbox::subject,
-    inbox::occurred_at,
-    inbox::headers,
-    inbox::verdict,
-    inbox::result,
-    inbox::order_id,
-    inbox::runs,
-    inbox::received_at,
-    inbox::processed_at,
-);
-
-const COLUMNS: Columns = (
-    inbox::id,
-    inbox::company_id,
-    inbox::source,
-    inbox::topic,
-    inbox::subject,
-    inbox::occurred_at,
-    inbox::headers,
-    inbox::verdict,
-    inbox::result,
-    inbox::order_id,
-    inbox::runs,
-    inbox::received_at,
-    inbox::processed_at,
-);
+macro_rules! columns {
+    () => {
+        (
+            inbox::id,
+            inbox::company_id,
+            inbox::source,
+            inbox::topic,
+            inbox::subject,
+            inbox::occurred_at,
+            inbox::headers,
+            inbox::verdict,
+            inbox::result,
+            inbox::order_id,
+            inbox::runs,
+            inbox::received_at,
+            inbox::processed_at,
+        )
+    };
+}
 
 impl TryFrom<Row> for Entry {
     type Error = Error;
@@ -172,7 +160,7 @@ async fn find_newest(
         .filter(inbox::subject.eq(subject))
         .order((inbox::received_at.desc(), inbox::id.desc()))
         .limit(1)
-        .select((COLUMNS, inbox::delivery_id));
+        .select((columns!(), inbox::delivery_id));
     let found = find!(conn, (Row, Option<String>), query)?;
     found.map(|(row, key)| Ok((Entry::try_from(row)?, key.unwrap_or_default()))).transpose()
 }
@@ -182,7 +170,7 @@ async fn find_by_key(conn: &mut Conn, company: CompanyId, source: Source, key: &
         .filter(inbox::company_id.eq(company))
         .filter(inbox::source.eq(source.code()))
         .filter(inbox::delivery_id.eq(key))
-        .select(COLUMNS);
+        .select(columns!());
     find!(conn, Row, query)?.map(Entry::try_from).transpose()
 }
 
@@ -205,7 +193,7 @@ pub(super) async fn book(conn: &mut Conn, id: InboxId, booking: &Booking, now: T
 }
 
 pub(super) async fn find(conn: &mut Conn, company: Option<CompanyId>, id: InboxId) -> Result<Option<(Entry, Vec<u8>)>> {
-    let found = find!(conn, (Row, Vec<u8>), inbox::table.find(id).select((COLUMNS, inbox::body)))?;
+    let found = find!(conn, (Row, Vec<u8>), inbox::table.find(id).select((columns!(), inbox::body)))?;
     let found = found.map(|(row, body)| Ok::<_, Error>((Entry::try_from(row)?, body))).transpose()?;
     Ok(found.filter(|(entry, _)| company.is_none_or(|company| company == entry.company)))
 }
@@ -238,7 +226,7 @@ macro_rules! filtered {
 
 pub(super) async fn list(conn: &mut Conn, filter: &Filter, after: Option<Cursor>, limit: i64) -> Result<Vec<Entry>> {
     let rows = load!(conn, Row, DB => {
-        let mut query = inbox::table.select(COLUMNS).into_boxed::<DB>();
+        let mut query = inbox::table.select(columns!()).into_boxed::<DB>();
         filtered!(filter, query);
         if let Some(Cursor { at, id }) = after {
             let earlier = inbox::received_at.lt(At(at));

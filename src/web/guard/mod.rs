@@ -2,18 +2,19 @@
 //!
 //! Limits are counted per API token once it has proved good, and per address until then, so that made-up tokens neither
 //! escape the limit nor fill memory. Wrong tokens and look-ups by number and e-mail have a narrow limit of their own,
-//! live connections a wide one.
+//! live connections a wide one. What is here: the guard itself. What a path counts as is told by [`classes`], headers are
+//! [`headers`], pages of other origins [`cors`].
+
+mod classes;
+mod cors;
+mod headers;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_cors::Cors;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -21,16 +22,19 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseErro
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::auth::{cookies, credential};
-use super::client::{Proxies, counted_as};
-use super::error::{PROBLEM_TYPE, PlainError, Problem, ProblemView};
-use super::methods::{Bodiless, read_head_as_get};
-use super::packing::pack;
-use super::pages::trouble::{self, Trouble};
-use super::pages::{Pages, Wish};
-use super::rate::{Allowance, Buckets, WINDOW_SECONDS};
+use self::classes::{is_free, is_guess, is_live, is_tokened, is_webhook};
+pub use self::cors::cors;
+
 use crate::base::{self, Clock, Secret};
 use crate::telemetry::{self, Metrics};
+use crate::web::auth::{cookies, credential};
+use crate::web::client::{Proxies, counted_as};
+use crate::web::error::{PROBLEM_TYPE, PlainError, Problem, ProblemView};
+use crate::web::methods::{Bodiless, read_head_as_get};
+use crate::web::packing::pack;
+use crate::web::pages::trouble::{self, Trouble};
+use crate::web::pages::{Pages, Wish};
+use crate::web::rate::{Allowance, Buckets};
 
 /// Requests per minute; 0 stands for no limit.
 #[derive(Clone, Copy, Debug)]
@@ -77,18 +81,6 @@ pub struct ClientAddress(pub IpAddr);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: &str = "x-forwarded-for";
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-
-/// Where pages do not say otherwise, a reply may load, run and be framed by nothing.
-const STRICT: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-/// The API's readers bring their own scripts and styles, all of them ours.
-const DOCS: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'";
-
 impl Guard {
     /// `is_https` says whether customers reach us by https, so that browsers may be told to keep to it.
     #[must_use]
@@ -133,24 +125,6 @@ impl Guard {
             self.buckets.take(&Key::Guess(counted_as(client)), self.limits.guess, now);
         } else if !self.buckets.knows(&key) && status.is_success() {
             self.buckets.take(&key, self.limits.api, now);
-        }
-    }
-
-    fn secure(&self, path: &str, headers: &mut HeaderMap) {
-        let mut set = |name: HeaderName, value: &'static str| {
-            if !headers.contains_key(&name) {
-                headers.insert(name, HeaderValue::from_static(value));
-            }
-        };
-        set(X_CONTENT_TYPE_OPTIONS, "nosniff");
-        set(REFERRER_POLICY, "no-referrer");
-        set(RESOURCE_POLICY, "same-origin");
-        set(CONTENT_SECURITY_POLICY, if path.starts_with("/api/v1/docs") { DOCS } else { STRICT });
-        if path.starts_with("/api/") {
-            set(CACHE_CONTROL, "no-store");
-        }
-        if self.is_https {
-            set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
         }
     }
 }
@@ -199,9 +173,9 @@ pub async fn watch<B: MessageBody + 'static>(
     let headers = response.headers_mut();
     let is_problem = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_TYPE);
     headers.insert(REQUEST_ID, id.clone());
-    guard.secure(&path, headers);
+    headers::secure(&path, guard.is_https, headers);
     if let Some(allowance) = allowance {
-        tell(allowance, headers);
+        headers::tell(allowance, headers);
     }
     let seconds = guard.clock.now().duration_since(started).as_secs_f64().max(0.0);
     let route = response.request().match_pattern();
@@ -220,39 +194,6 @@ fn name_request<B: MessageBody + 'static>(body: EitherBody<B, BoxBody>, id: &Hea
             EitherBody::right(BoxBody::new(named))
         },
     )
-}
-
-/// Which origins' pages may read our replies: these, or every one for `*`. Never with cookies: callers from elsewhere
-/// bring a token or a pass.
-pub fn cors(origins: &[String]) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([
-            "authorization",
-            "content-type",
-            "idempotency-key",
-            "last-event-id",
-            "x-api-key",
-            "x-request-id",
-        ])
-        .expose_headers([
-            "link",
-            "retry-after",
-            "x-request-id",
-            "idempotency-hit",
-            "ratelimit-limit",
-            "ratelimit-remaining",
-            "ratelimit-reset",
-            "ratelimit-policy",
-        ])
-        // Whoever is not listed is served, but a browser keeps the answer from the page: only browsers send Origin
-        // truthfully, and our own pages send it too.
-        .block_on_origin_mismatch(false)
-        .max_age(600);
-    if origins.iter().any(|origin| origin == "*") {
-        return cors.allow_any_origin().send_wildcard();
-    }
-    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// An id that came with the request if it is short and harmless, or a new one.
@@ -281,60 +222,9 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// What costs next to nothing, or must always answer, is not counted.
-fn is_free(path: &str) -> bool {
-    ["/assets/", "/widget/"].iter().any(|start| path.starts_with(start))
-        || matches!(path, "/healthz" | "/readyz" | "/metrics")
-}
-
-/// Where someone could try out passwords and codes, or make us write letters.
-const GUESSES: [&str; 14] = [
-    "/api/v1/users/auth/register",
-    "/api/v1/users/verify-otp",
-    "/api/v1/users/request-otp",
-    "/api/v1/users/auth/login",
-    "/api/v1/users/auth/password/forgot",
-    "/api/v1/users/auth/password/reset",
-    "/api/v1/users/auth/password/change",
-    "/api/v1/users/kyc/token",
-    "/login",
-    "/signup",
-    "/signup/verify",
-    "/signup/resend",
-    "/forgot",
-    "/reset",
-];
-
-/// Where someone could try out numbers, addresses or passwords.
-fn is_guess(method: &Method, path: &str) -> bool {
-    let path = path.trim_end_matches('/');
-    method == Method::POST
-        && (matches!(path, "/track" | "/api/v1/track/lookup")
-            || GUESSES.contains(&path)
-            || path.starts_with("/setup/")
-            || (path.starts_with("/track/") && path.ends_with("/renew")))
-}
-
-/// Where connections are made that stay: a pass cannot be guessed, and everybody behind one address comes back at once
-/// when the network does.
-fn is_live(path: &str) -> bool {
-    path.starts_with("/live/")
-}
-
-/// Where a credential is an API token. Customers bring passes, and readers of the documents nothing; they are counted by
-/// address.
-fn is_tokened(path: &str) -> bool {
-    path.starts_with("/api/") && !["/api/v1/track", "/api/v1/docs"].iter().any(|open| path.starts_with(open))
-}
-
 /// What a caller is counted by: its token, or the browser's own.
 fn counted_credential(request: &HttpRequest) -> Option<Secret> {
     credential(request).or_else(|| cookies::access_token(request))
-}
-
-/// Where merchants' systems send webhooks in.
-fn is_webhook(path: &str) -> bool {
-    path.trim_end_matches('/') == "/api/v1/webhook" || path.starts_with("/api/v1/webhook/")
 }
 
 /// Who sends webhooks counts as a token does once a signature was right: together with the address, so that nobody
@@ -357,25 +247,17 @@ fn refuse(request: &HttpRequest, retry_after: u64) -> HttpResponse {
     }
 }
 
-fn tell(allowance: Allowance, headers: &mut HeaderMap) {
-    headers.insert(LIMIT, allowance.limit.into());
-    headers.insert(REMAINING, allowance.remaining.into());
-    headers.insert(RESET, allowance.reset.into());
-    if let Ok(policy) = HeaderValue::from_str(&format!("{};w={WINDOW_SECONDS}", allowance.limit)) {
-        headers.insert(POLICY, policy);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use actix_web::http::header::AUTHORIZATION;
+    use actix_web::http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY};
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
     use actix_web::web::{get, post};
     use actix_web::{App, web};
 
+    use super::headers::STRICT;
     use super::*;
 
     /// Answers 401 unless the token is "good".
@@ -573,17 +455,5 @@ mod tests {
         let got = send(&guard, from(ask.insert_header(("Access-Control-Request-Headers", "authorization")))).await;
         assert_eq!((got.status, got.header("access-control-max-age")), (200, "600"));
         assert!(got.header("access-control-allow-headers").contains("authorization"));
-    }
-
-    #[actix_web::test]
-    async fn an_origin_that_is_not_listed_is_served_but_may_not_read() {
-        for (origin, seen) in [("https://shop.example", "https://shop.example"), ("https://evil.example", "")] {
-            let app = App::new().wrap(cors(&["https://shop.example".into()])).route("/", get().to(HttpResponse::Ok));
-            let app = init_service(app).await;
-            let response = call_service(&app, TestRequest::get().insert_header(("Origin", origin)).to_request()).await;
-            assert_eq!(response.status(), 200);
-            let allowed = response.headers().get("access-control-allow-origin");
-            assert_eq!(allowed.map_or("", |value| value.to_str().unwrap()), seen);
-        }
     }
 }
