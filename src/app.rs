@@ -127,7 +127,7 @@ impl App {
         let work = background::start(
             self.worker,
             self.parts.idempotency.clone(),
-            self.parts.sessions.clone(),
+            (self.parts.people.clone(), self.parts.sessions.clone()),
             self.parts.webhooks.clone(),
             (self.parts.approvals.clone(), self.parts.confirmations.clone()),
             self.parts.money.wallets.clone(),
@@ -327,7 +327,7 @@ async fn build_parts(config: &Config, clock: Clock, home: PublicUrl, bus: Arc<dy
             config.inbox_days,
         ),
         webhook_secrets,
-        people: People::new(db.clone(), clock.clone(), codes.clone(), passwords.clone()),
+        people: People::new(db.clone(), clock.clone(), codes.clone(), passwords.clone(), config.unproven_days),
         codes,
         passwords,
         sessions,

@@ -105,6 +105,9 @@ pub struct Config {
     /// Days a tracking pass goes on working after the order has ended
     #[arg(long, env = "ORDERCAST_PASS_DAYS", default_value_t = 30)]
     pub pass_days: u32,
+    /// Days after which a sign-up or an invitation is forgotten that nobody has answered
+    #[arg(long, env = "ORDERCAST_UNPROVEN_DAYS", default_value_t = 14)]
+    pub unproven_days: u32,
     /// Minutes an access token of a person works
     #[arg(long, env = "ORDERCAST_ACCESS_MINUTES", default_value_t = 15)]
     pub access_minutes: u32,
@@ -221,8 +224,10 @@ impl Config {
             parsed
                 .ok_or_else(|| refuse("ORDERCAST_SUPPORT_URL must look like https://… or mailto:help@example.com"))?;
         }
-        if self.access_minutes == 0 || self.refresh_days == 0 || self.session_days == 0 {
-            return Err(refuse("ORDERCAST_ACCESS_MINUTES, _REFRESH_DAYS and _SESSION_DAYS must be at least 1"));
+        if [self.access_minutes, self.refresh_days, self.session_days, self.unproven_days].contains(&0) {
+            return Err(refuse(
+                "ORDERCAST_ACCESS_MINUTES, _REFRESH_DAYS, _SESSION_DAYS and _UNPROVEN_DAYS must be at least 1",
+            ));
         }
         if self.hold_days > 3650 {
             return Err(refuse("ORDERCAST_HOLD_DAYS must be at most 3650"));

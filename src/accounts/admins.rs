@@ -6,22 +6,11 @@ use jiff::SignedDuration;
 use rand::Rng as _;
 
 use super::people::fields::{read_email, read_name};
+use super::people::{Person, Role, staff};
 use super::{password, store};
-use crate::audit::{self, Record};
 use crate::base::id::AccountId;
-use crate::base::{Actor, Clock, Error, Result, Secret};
+use crate::base::{Clock, Error, Result, Secret};
 use crate::db::Db;
-
-/// A person who runs the platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
-    /// The account.
-    pub id: AccountId,
-    /// Lower case.
-    pub email: String,
-    /// As shown in the audit trail.
-    pub name: String,
-}
 
 /// Sets up admins. Cheap to clone.
 #[derive(Clone)]
@@ -83,38 +72,34 @@ impl Admins {
     /// Makes the admin and uses the link up, both or neither.
     ///
     /// # Errors
-    /// `NotFound` when the link does not work, `Invalid` when a field breaks a rule.
-    pub async fn set_up(&self, link: &Secret, email: &str, name: &str, password: Secret) -> Result<Admin> {
+    /// `NotFound` when the link does not work, `Invalid` when a field breaks a rule, `Conflict` when somebody has proven
+    /// the address already.
+    pub async fn set_up(
+        &self,
+        link: &Secret,
+        email: &str,
+        name: &str,
+        password: Secret,
+        request_id: Option<String>,
+    ) -> Result<Person> {
         self.check_link(link).await?;
-        let admin = Admin { id: AccountId::new(), email: read_email(email)?, name: read_name(name)? };
+        let (email, name) = (read_email(email)?, read_name(name)?);
+        let admin = Person { id: AccountId::new(), email, name, role: Role::SuperAdmin, company: None };
         password::check(&password)?;
         let hashing = self.db.runtime().spawn_blocking(move || password::hash(&password));
         let password_hash = hashing.await.map_err(Error::internal)??;
-        let (hash, now, made) = (link.hash(), self.clock.now(), admin.clone());
+        let (hash, now) = (link.hash(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
                     if !store::use_setup_link(conn, &hash, now).await? || store::has_admin(conn).await? {
                         return Err(Error::NotFound("Set-up link"));
                     }
-                    store::insert_admin(conn, &made, &password_hash, now).await?;
-                    audit::record(conn, vec![created(&made, now)?]).await
+                    // Nobody else could be: the new admin has set itself up.
+                    let by = |admin: &Person| admin.asker(request_id);
+                    staff::install(conn, by, admin, &password_hash, now).await
                 })
             })
-            .await?;
-        Ok(admin)
+            .await
     }
-}
-
-fn created(admin: &Admin, at: jiff::Timestamp) -> Result<Record> {
-    Ok(Record {
-        actor: Actor::Admin { account: admin.id, name: admin.name.clone(), is_super: true },
-        at,
-        company: None,
-        subject: "account",
-        subject_id: admin.id.to_string(),
-        action: "account.set_up",
-        request_id: None,
-        detail: audit::detail(&serde_json::json!({"email": admin.email, "role": "super_admin"}))?,
-    })
 }

@@ -3,7 +3,6 @@
 use diesel::prelude::*;
 use jiff::Timestamp;
 
-use super::admins::Admin;
 use super::companies::{Company, Named};
 use super::tokens::Token;
 use crate::base::id::{CompanyId, TokenId};
@@ -14,8 +13,12 @@ use crate::db::{Conn, is_taken};
 use crate::{execute, find, load};
 
 type CompanyColumns = (CompanyId, String, String, String);
-const COMPANY: (companies::id, companies::name, companies::slug, companies::state) =
-    (companies::id, companies::name, companies::slug, companies::state);
+/// Of [`CompanyColumns`].
+macro_rules! company {
+    () => {
+        (companies::id, companies::name, companies::slug, companies::state)
+    };
+}
 
 fn to_company((id, name, slug, state): CompanyColumns) -> Result<Company> {
     Ok(Company { id, name, slug, state: state.parse()? })
@@ -30,21 +33,21 @@ pub(super) async fn ensure_company(conn: &mut Conn, new: Company, now: Timestamp
         companies::state.eq(new.state.code()),
     );
     execute!(&mut *conn, diesel::insert_into(companies::table).values(values).on_conflict_do_nothing())?;
-    let query = companies::table.filter(companies::slug.eq(&new.slug)).select(COMPANY);
+    let query = companies::table.filter(companies::slug.eq(&new.slug)).select(company!());
     let row = find!(conn, CompanyColumns, query)?;
     to_company(row.ok_or_else(|| Error::internal("a company just made is not there"))?)
 }
 
 pub(super) async fn find_first_company(conn: &mut Conn) -> Result<Option<Company>> {
-    let query = companies::table.order((companies::created_at, companies::id)).limit(1).select(COMPANY);
+    let query = companies::table.order((companies::created_at, companies::id)).limit(1).select(company!());
     find!(conn, CompanyColumns, query)?.map(to_company).transpose()
 }
 
 pub(super) async fn find_company(conn: &mut Conn, named: Named) -> Result<Option<Company>> {
     let found = match named {
-        Named::Id(id) => find!(conn, CompanyColumns, companies::table.find(id).select(COMPANY))?,
+        Named::Id(id) => find!(conn, CompanyColumns, companies::table.find(id).select(company!()))?,
         Named::Slug(slug) => {
-            find!(conn, CompanyColumns, companies::table.filter(companies::slug.eq(slug)).select(COMPANY))?
+            find!(conn, CompanyColumns, companies::table.filter(companies::slug.eq(slug)).select(company!()))?
         }
     };
     found.map(to_company).transpose()
@@ -78,27 +81,6 @@ pub(super) async fn use_setup_link(conn: &mut Conn, hash: &[u8; 32], now: Timest
     let unused =
         setup_links::table.filter(setup_links::hash.eq(hash.as_slice())).filter(setup_links::used_at.is_null());
     Ok(execute!(conn, diesel::update(unused).set(setup_links::used_at.eq(Some(At(now)))))? == 1)
-}
-
-/// Writes the first admin.
-pub(super) async fn insert_admin(conn: &mut Conn, admin: &Admin, password_hash: &str, now: Timestamp) -> Result<()> {
-    let values = (
-        accounts::id.eq(admin.id),
-        accounts::email.eq(&admin.email),
-        accounts::name.eq(&admin.name),
-        accounts::role.eq("super_admin"),
-        accounts::password_hash.eq(password_hash),
-        accounts::created_at.eq(At(now)),
-        accounts::verified_at.eq(Some(At(now))),
-    );
-    let taken = |error| match error {
-        error if is_taken(&error) => {
-            Error::conflict("email_taken", "An account with this e-mail address exists already.")
-        }
-        error => error.into(),
-    };
-    execute!(conn, diesel::insert_into(accounts::table).values(values)).map_err(taken)?;
-    Ok(())
 }
 
 #[derive(Queryable, Insertable)]

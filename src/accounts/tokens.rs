@@ -6,7 +6,7 @@ use super::scopes::{Scope, Scopes};
 use super::{store, token_format};
 use crate::audit::{self, Record};
 use crate::base::id::{CompanyId, TokenId};
-use crate::base::{Actor, Clock, Error, Result, Secret};
+use crate::base::{Actor, Asker, Clock, Error, Result, Secret};
 use crate::db::Db;
 use crate::db::group::{Grouped, Waiting};
 
@@ -91,7 +91,7 @@ impl Tokens {
     ///
     /// # Errors
     /// `Invalid` for a bad name or end, `Conflict` when the name is taken.
-    pub async fn generate(&self, by: Actor, new: NewToken) -> Result<(Token, Secret)> {
+    pub async fn generate(&self, by: impl Into<Asker>, new: NewToken) -> Result<(Token, Secret)> {
         let now = self.clock.now();
         let fits = (1..=100).contains(&new.name.chars().count()) && !new.name.chars().any(char::is_control);
         if !fits || new.name.trim() != new.name {
@@ -113,7 +113,7 @@ impl Tokens {
             last_used_at: None,
             revoked_at: None,
         };
-        let record = record(by, &token, "api_token.created", now)?;
+        let record = record(by.into(), &token, "api_token.created", now)?;
         let (row, hash) = (token.clone(), text.hash());
         self.db
             .transact(move |conn| {
@@ -149,8 +149,8 @@ impl Tokens {
     ///
     /// # Errors
     /// `NotFound` when there is no such token, or it is revoked already.
-    pub async fn revoke(&self, by: Actor, name: &str) -> Result<Token> {
-        let (name, now) = (name.to_owned(), self.clock.now());
+    pub async fn revoke(&self, by: impl Into<Asker>, name: &str) -> Result<Token> {
+        let (by, name, now) = (by.into(), name.to_owned(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -172,18 +172,18 @@ impl Tokens {
     }
 }
 
-fn record(actor: Actor, token: &Token, action: &'static str, at: Timestamp) -> Result<Record> {
+fn record(by: Asker, token: &Token, action: &'static str, at: Timestamp) -> Result<Record> {
     let detail = serde_json::json!({
         "name": token.name, "scopes": token.scopes.to_string(), "last_four": token.last_four, "expires_at": token.expires_at,
     });
     Ok(Record {
-        actor,
+        actor: by.actor,
         at,
         company: token.company,
         subject: "api_token",
         subject_id: token.id.to_string(),
         action,
-        request_id: None,
+        request_id: by.request_id,
         detail: audit::detail(&detail)?,
     })
 }

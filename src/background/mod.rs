@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::Sessions;
+use crate::accounts::{People, Sessions};
 use crate::idempotency::Idempotency;
 use crate::orders::{Approvals, Confirmations};
 use crate::wallet::Wallets;
@@ -23,14 +23,14 @@ const LOOK: Duration = Duration::from_secs(1);
 const HEAL: Duration = Duration::from_secs(10);
 /// How often is looked for steps whose time to wait for somebody's word is over.
 const DUE: Duration = Duration::from_secs(30);
-/// How often is cleared away what is over: kept replies, sign-ins, webhooks.
+/// How often is cleared away what is over: kept replies, sign-ins, sign-ups nobody has answered, webhooks.
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// Starts the tasks; they end soon after `stop`, each after the piece of work it is at.
 pub fn start(
     worker: Worker,
     replies: Idempotency,
-    sessions: Sessions,
+    (people, sessions): (People, Sessions),
     webhooks: Webhooks,
     (approvals, confirmations): (Approvals, Confirmations),
     wallets: Wallets,
@@ -46,10 +46,11 @@ pub fn start(
         }
     }));
     tasks.spawn(every(SWEEP, stop.clone(), move || {
-        let (replies, sessions) = (replies.clone(), sessions.clone());
+        let (replies, people, sessions) = (replies.clone(), people.clone(), sessions.clone());
         async move {
             replies.sweep().await?;
-            sessions.sweep().await.map(drop)
+            sessions.sweep().await?;
+            people.sweep().await.map(drop)
         }
     }));
     let kept = webhooks.clone();

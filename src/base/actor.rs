@@ -47,6 +47,21 @@ pub enum Actor {
     System(&'static str),
 }
 
+/// The party that asks, and the request it asked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Who.
+    pub actor: Actor,
+    /// The request, for the audit trail; `None` when it did not come by HTTP.
+    pub request_id: Option<String>,
+}
+
+impl From<Actor> for Asker {
+    fn from(actor: Actor) -> Self {
+        Self { actor, request_id: None }
+    }
+}
+
 impl Actor {
     /// The kind of party in one word, as the audit trail and event log store it.
     #[must_use]

@@ -12,7 +12,7 @@ pub mod money;
 pub mod page;
 pub mod secret;
 
-pub use actor::Actor;
+pub use actor::{Actor, Asker};
 pub use clock::Clock;
 pub use error::{Error, Result};
 pub use keys::Keys;

@@ -99,5 +99,6 @@ async fn open(config: Config) -> Result<People> {
     let (keys, db) = (config.keys()?, Db::open(&config)?);
     db.migrate().await?;
     let passwords = Passwords::new(db.runtime().clone(), 1);
-    Ok(People::new(db.clone(), Clock::System, Codes::new(db, Clock::System, keys), passwords))
+    let codes = Codes::new(db.clone(), Clock::System, keys);
+    Ok(People::new(db, Clock::System, codes, passwords, config.unproven_days))
 }

@@ -40,6 +40,7 @@ use actix_web::HttpRequest;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, to};
 
+use crate::accounts::sessions::Origin;
 use crate::accounts::{Admins, Codes, Companies, Kyc, Passwords, People, Sessions, Tokens, WebhookSecrets};
 use crate::base::Clock;
 use crate::bus::Bus;
@@ -179,10 +180,11 @@ impl PublicUrl {
     }
 }
 
-/// The browser or program a request was made with, in its own words.
+/// Where a sign-in is asked for.
 #[must_use]
-pub fn user_agent(request: &HttpRequest) -> Option<String> {
-    Some(request.headers().get("User-Agent")?.to_str().ok()?.to_owned())
+pub fn origin(request: &HttpRequest) -> Origin {
+    let agent = request.headers().get("User-Agent").and_then(|agent| agent.to_str().ok());
+    Origin { user_agent: agent.map(str::to_owned), request_id: request_id(request) }
 }
 
 /// The request's identifier, for the audit trail.

@@ -100,7 +100,7 @@ pub async fn generate_token(
     let body: GenerateToken = incoming.json().await?;
     let company = company::chosen(&caller, body.company.as_deref(), &companies).await?;
     let new = NewToken { name: body.name, scopes: read_scopes(&body.scopes)?, company, expires_at: body.expires_at };
-    let (token, text) = tokens.generate(caller.actor(), new).await?;
+    let (token, text) = tokens.generate(caller.asker(), new).await?;
     Ok(HttpResponse::Created().json(NewTokenView { token: text.expose().to_owned(), about: token.into() }))
 }
 
@@ -121,7 +121,7 @@ pub async fn revoke_token(request: HttpRequest, caller: Caller<Administer>, toke
         let is_own = all.iter().any(|token| token.name == name && may_manage(&caller, token));
         is_own.then_some(()).ok_or(Error::NotFound("API token"))?;
     }
-    tokens.revoke(caller.actor(), &name).await?;
+    tokens.revoke(caller.asker(), &name).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -21,8 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use self::inbound::{Inbound, read};
-pub use self::inbox::{Asker, Inbox, Verdict};
 use self::inbox::{Booking, Entry, NewEntry, Sameness};
+pub use self::inbox::{Inbox, Verdict};
 use self::news::{News, Reading};
 pub use self::privacy::Forgotten;
 use self::sign::Stamp;
@@ -31,7 +31,7 @@ use crate::accounts::webhook_secrets::Signing;
 use crate::accounts::{Source, WebhookSecrets};
 use crate::base::id::{CompanyId, InboxId};
 use crate::base::page::{Cursor, Page};
-use crate::base::{Actor, Clock, Error, Result, Secret};
+use crate::base::{Actor, Asker, Clock, Error, Result, Secret};
 use crate::db::Db;
 use crate::orders::{Customers, Order, Orders, Timeline, customers};
 

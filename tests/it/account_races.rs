@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ordercast::accounts::people::register::SignUp;
-use ordercast::accounts::sessions::Entrance;
+use ordercast::accounts::sessions::{Entrance, Origin};
 use ordercast::base::Secret;
 use serde_json::{Value, json};
 
@@ -48,9 +48,9 @@ async fn an_address_that_is_proven_at_this_moment_is_not_taken_over_by_another_s
         // The owner's code comes in about when the thief's password has been hashed.
         let prove = async {
             app.parts.passwords.hash(Secret::new("as long as the other")).await.expect("a hash");
-            people.verify(email, &right).await
+            people.verify(email, &right, None).await
         };
-        let (signed_up, proven) = tokio::join!(people.register(thief), prove);
+        let (signed_up, proven) = tokio::join!(people.register(thief, None), prove);
         assert!(signed_up.is_ok(), "{signed_up:?}");
         let with = |password| json!({"email": email, "password": password});
         let (own, thiefs) =
@@ -105,8 +105,8 @@ async fn no_sign_in_with_the_old_password_outlives_a_reset_of_the_same_moment() 
     let right = code(&office.next().await);
     let sessions = &app.parts.sessions;
     let (_opened, reset) = tokio::join!(
-        join_all((0..4).map(|_| sessions.log_in(JOHN, Secret::new(PASSWORD), Entrance::Account, None))),
-        app.parts.people.reset_password(JOHN, &right, Secret::new("a-better-password")),
+        join_all((0..4).map(|_| sessions.log_in(JOHN, Secret::new(PASSWORD), Entrance::Account, Origin::default()))),
+        app.parts.people.reset_password(JOHN, &right, Secret::new("a-better-password"), None),
     );
     assert!(reset.is_ok(), "{reset:?}");
     assert_eq!(sessions.list(account).await.expect("sign-ins").len(), 0);

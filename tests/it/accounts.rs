@@ -313,8 +313,8 @@ async fn two_super_admins_who_remove_each_other_at_once_do_not_both_succeed() {
     let (first, second) = (log_in(&app, "one@host.example").await, log_in(&app, "two@host.example").await);
     let people = &app.parts.people;
     let (a, b) = tokio::join!(
-        people.suspend_person(first.login.person, two, true),
-        people.suspend_person(second.login.person, one, true),
+        people.suspend_person(first.login.person.actor(), two, true),
+        people.suspend_person(second.login.person.actor(), one, true),
     );
     assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1, "{a:?} {b:?}");
 }

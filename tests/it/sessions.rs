@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use ordercast::accounts::Role;
 use ordercast::accounts::sessions::Pair;
 use ordercast::accounts::tokens::NewToken;
-use ordercast::base::{Actor, Clock, Error, Secret};
+use ordercast::base::{Actor, Error, Secret};
 use ordercast::orders::NewOrder;
 use reqwest::Method;
 use serde_json::json;
@@ -135,7 +135,7 @@ async fn a_browser_stays_signed_in_without_a_script() {
     assert_eq!((again.status, set(&again).len()), (200, 0));
 
     // Signed out elsewhere: the cookies are taken away, and pages for everybody are still served.
-    app.parts.sessions.end(opened.login.person.clone(), opened.login.id).await.expect("it ends");
+    app.parts.sessions.end(opened.login.person.clone(), opened.login.id, None).await.expect("it ends");
     clock.advance(Duration::from_secs(901));
     let ended = get(&kept.join("; ")).await;
     assert_eq!(ended.status, 401);
@@ -179,7 +179,7 @@ async fn the_set_up_link_is_good_for_nothing_once_there_is_an_admin() {
     let form = format!("name=Rina&email=rina%40host.example&password={PASSWORD}");
     let request = app.http.post(&page).body(form).header("Content-Type", "application/x-www-form-urlencoded");
     assert_eq!(send(request).await.status, 404);
-    let made = app.parts.admins.set_up(&link, "rina@host.example", "Rina", Secret::new(PASSWORD)).await;
+    let made = app.parts.admins.set_up(&link, "rina@host.example", "Rina", Secret::new(PASSWORD), None).await;
     assert!(matches!(made, Err(Error::NotFound(_))), "{made:?}");
 }
 
@@ -295,7 +295,7 @@ async fn a_socket_opens_by_cookie_for_pages_of_this_site_only() {
     let (_, answer) = Watcher::subscribe(&app.url, &query, &json!({"order": order.id})).await;
     assert_eq!(answer["code"], "forbidden");
     // Cookies of a sign-in that has ended are as good as none.
-    app.parts.sessions.end(opened.login.person.clone(), opened.login.id).await.expect("it ends");
+    app.parts.sessions.end(opened.login.person.clone(), opened.login.id, None).await.expect("it ends");
     assert_eq!(ask(&[("cookie", &cookie), ("origin", &app.url)]).await["code"], "forbidden");
     assert_eq!(signed_in(&app, JOHN).await.1.person.email, JOHN);
 }

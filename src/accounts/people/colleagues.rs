@@ -7,7 +7,7 @@ use super::{Member, People, Person, Role, fields, record, store};
 use crate::accounts::{codes, sessions};
 use crate::audit;
 use crate::base::id::{AccountId, CompanyId};
-use crate::base::{Actor, Error, Result};
+use crate::base::{Asker, Error, Result};
 use crate::db::Conn;
 use crate::jobs::CodePurpose;
 
@@ -31,12 +31,13 @@ impl People {
     /// platform, when the address is taken; `TooMany` when the company has sent too many invitations today.
     pub async fn invite(
         &self,
-        by: Actor,
+        by: impl Into<Asker>,
         company: Option<CompanyId>,
         role: Role,
         email: &str,
         name: &str,
     ) -> Result<Member> {
+        let by = by.into();
         let (email, name) = (fields::read_email(email)?, fields::read_name(name)?);
         let person = Person { id: AccountId::new(), email, name, role, company };
         match self.try_invite(by.clone(), person.clone()).await {
@@ -46,7 +47,7 @@ impl People {
         }
     }
 
-    async fn try_invite(&self, by: Actor, mut person: Person) -> Result<Member> {
+    async fn try_invite(&self, by: Asker, mut person: Person) -> Result<Member> {
         let now = self.clock.now();
         self.db
             .transact(move |conn| {
@@ -121,12 +122,12 @@ impl People {
     /// `NotFound` when the company has no such person; `Conflict` when nobody would be left who can sign in.
     pub async fn suspend_colleague(
         &self,
-        by: Actor,
+        by: impl Into<Asker>,
         company: CompanyId,
         account: AccountId,
         is_suspended: bool,
     ) -> Result<Member> {
-        let now = self.clock.now();
+        let (by, now) = (by.into(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -144,8 +145,8 @@ impl People {
     ///
     /// # Errors
     /// As [`People::suspend_colleague`].
-    pub async fn remove_colleague(&self, by: Actor, company: CompanyId, account: AccountId) -> Result<()> {
-        let now = self.clock.now();
+    pub async fn remove_colleague(&self, by: impl Into<Asker>, company: CompanyId, account: AccountId) -> Result<()> {
+        let (by, now) = (by.into(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -175,7 +176,7 @@ async fn count_letter(conn: &mut Conn, people: &[Member], now: Timestamp) -> Res
 }
 
 /// Whether nobody has proven the address, and nobody was barred with it.
-fn is_open(there: &Member) -> bool {
+pub(super) fn is_open(there: &Member) -> bool {
     !there.is_verified && !there.person.role.is_staff() && (there.suspended_at.is_none() || there.is_gone())
 }
 
@@ -198,7 +199,7 @@ async fn require_another(conn: &mut Conn, company: CompanyId, account: AccountId
 }
 
 /// Bars a person or lets it in again; the same twice changes nothing.
-pub(super) async fn suspend(conn: &mut Conn, by: Actor, there: Member, bar: bool, now: Timestamp) -> Result<Member> {
+pub(super) async fn suspend(conn: &mut Conn, by: Asker, there: Member, bar: bool, now: Timestamp) -> Result<Member> {
     if there.suspended_at.is_some() == bar {
         return Ok(there);
     }

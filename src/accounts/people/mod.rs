@@ -1,11 +1,13 @@
 //! People who sign in: who they are, and what becomes of them from registration to removal.
 //!
 //! What is here: the person and the part (this file), signing up ([`register`]), proving an address and passwords
-//! ([`proofs`]), the people of one company ([`colleagues`]), and what those do who run the platform ([`staff`]). What is
-//! not: sign-ins (`sessions`) and the codes that are mailed (`codes`).
+//! ([`proofs`]), the people of one company ([`colleagues`]), what those do who run the platform ([`staff`]), and clearing
+//! away what nobody has answered ([`leftovers`]). What is not: sign-ins (`sessions`) and the codes that are mailed
+//! (`codes`).
 
 pub mod colleagues;
 pub mod fields;
+mod leftovers;
 pub mod proofs;
 pub mod register;
 pub mod staff;
@@ -14,14 +16,14 @@ mod store;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::codes::Codes;
 use super::password::Passwords;
 use crate::audit::{self, Record};
 use crate::base::id::{AccountId, CompanyId};
-use crate::base::{Actor, Clock, Error, Result};
+use crate::base::{Actor, Asker, Clock, Error, Result};
 use crate::db::Db;
 
 /// What a person may do.
@@ -87,6 +89,12 @@ pub struct Person {
 }
 
 impl Person {
+    /// The party that asks with this request.
+    #[must_use]
+    pub fn asker(&self, request_id: Option<String>) -> Asker {
+        Asker { actor: self.actor(), request_id }
+    }
+
     /// The party that acts.
     #[must_use]
     pub fn actor(&self) -> Actor {
@@ -126,13 +134,15 @@ pub struct People {
     clock: Clock,
     codes: Codes,
     passwords: Passwords,
+    unproven: SignedDuration,
 }
 
 impl People {
-    /// The people in this database.
+    /// The people in this database; an address may stay unproven for so many days.
     #[must_use]
-    pub fn new(db: Db, clock: Clock, codes: Codes, passwords: Passwords) -> Self {
-        Self { db, clock, codes, passwords }
+    pub fn new(db: Db, clock: Clock, codes: Codes, passwords: Passwords, unproven_days: u32) -> Self {
+        let unproven = SignedDuration::from_hours(24 * i64::from(unproven_days));
+        Self { db, clock, codes, passwords, unproven }
     }
 
     /// A person of an account.
@@ -148,8 +158,8 @@ impl People {
     ///
     /// # Errors
     /// `Invalid` when it is none.
-    pub async fn rename(&self, by: Actor, account: AccountId, name: &str) -> Result<Member> {
-        let (name, now) = (fields::read_name(name)?, self.clock.now());
+    pub async fn rename(&self, by: impl Into<Asker>, account: AccountId, name: &str) -> Result<Member> {
+        let (by, name, now) = (by.into(), fields::read_name(name)?, self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -168,20 +178,20 @@ impl People {
 
 /// The audit row of what was done to a person.
 fn record(
-    actor: Actor,
+    by: Asker,
     person: &Person,
     action: &'static str,
     at: Timestamp,
     detail: &serde_json::Value,
 ) -> Result<Record> {
     Ok(Record {
-        actor,
+        actor: by.actor,
         at,
         company: person.company,
         subject: "account",
         subject_id: person.id.to_string(),
         action,
-        request_id: None,
+        request_id: by.request_id,
         detail: audit::detail(detail)?,
     })
 }

@@ -19,7 +19,7 @@ impl People {
     ///
     /// # Errors
     /// `Invalid` when the code is not right, or not any more: the same for an address nobody has.
-    pub async fn verify(&self, email: &str, code: &str) -> Result<AccountId> {
+    pub async fn verify(&self, email: &str, code: &str, request_id: Option<String>) -> Result<AccountId> {
         let began = Instant::now();
         let (people, email, code, now) = (self.clone(), fields::fold(email), code.to_owned(), self.clock.now());
         let proven = self.db.transact(move |conn| {
@@ -32,7 +32,8 @@ impl People {
                 }
                 store::set_verified(conn, person.id, now).await?;
                 let detail = serde_json::json!({"email": person.email});
-                audit::record(conn, vec![record(person.actor(), &person, "account.verified", now, &detail)?]).await?;
+                audit::record(conn, vec![record(person.asker(request_id), &person, "account.verified", now, &detail)?])
+                    .await?;
                 Ok(Some(person.id))
             })
         });
@@ -76,7 +77,13 @@ impl People {
     ///
     /// # Errors
     /// `Invalid` when the password breaks a rule or the code is not right, or not any more.
-    pub async fn reset_password(&self, email: &str, code: &str, password: Secret) -> Result<AccountId> {
+    pub async fn reset_password(
+        &self,
+        email: &str,
+        code: &str,
+        password: Secret,
+        request_id: Option<String>,
+    ) -> Result<AccountId> {
         let began = Instant::now();
         password::check(&password)?;
         // Made before anything is looked up: known and unknown addresses cost the same.
@@ -100,8 +107,11 @@ impl People {
                 }
                 sessions::end_all(conn, person.id, None, now, "password_reset").await?;
                 let detail = serde_json::json!({"email": person.email});
-                audit::record(conn, vec![record(person.actor(), &person, "account.password_reset", now, &detail)?])
-                    .await?;
+                audit::record(
+                    conn,
+                    vec![record(person.asker(request_id), &person, "account.password_reset", now, &detail)?],
+                )
+                .await?;
                 Ok(Some(person.id))
             })
         });
@@ -112,7 +122,13 @@ impl People {
     ///
     /// # Errors
     /// `Invalid` when the old one is wrong, which counts as at sign-in, or the new one breaks a rule.
-    pub async fn change_password(&self, login: &Login, old: Secret, new: Secret) -> Result<()> {
+    pub async fn change_password(
+        &self,
+        login: &Login,
+        old: Secret,
+        new: Secret,
+        request_id: Option<String>,
+    ) -> Result<()> {
         password::check(&new).map_err(|error| named(error, "new_password"))?;
         let (account, now) = (login.person.id, self.clock.now());
         let stored = self.db.read(move |conn| Box::pin(store::find_password(conn, account))).await?;
@@ -122,12 +138,12 @@ impl People {
         let (person, kept) = (login.person.clone(), login.id);
         let changed = self.db.transact(move |conn| {
             Box::pin(async move {
-                let opens = sessions::settle(conn, person.id, (&stored, is_right), now).await?;
+                let opens = sessions::settle(conn, person.id, (&stored, is_right), now, request_id.clone()).await?;
                 let Some(hash) = new.filter(|_| opens) else { return Ok(false) };
                 store::set_password(conn, person.id, &hash).await?;
                 sessions::end_all(conn, person.id, Some(kept), now, "password_changed").await?;
                 let detail = serde_json::json!({});
-                let record = record(person.actor(), &person, "account.password_changed", now, &detail)?;
+                let record = record(person.asker(request_id), &person, "account.password_changed", now, &detail)?;
                 audit::record(conn, vec![record]).await?;
                 Ok(true)
             })

@@ -45,33 +45,33 @@ impl People {
     ///
     /// # Errors
     /// `Invalid` when a field breaks a rule; `Unavailable` when too many sign up at once.
-    pub async fn register(&self, new: SignUp) -> Result<SignedUp> {
+    pub async fn register(&self, new: SignUp, request_id: Option<String>) -> Result<SignedUp> {
         let company_name = fields::read_company_name(&new.company_name)?;
         let email = fields::read_email(&new.email)?;
         password::check(&new.password)?;
         let hash = self.passwords.hash(new.password).await?;
         let (began, wish) = (Instant::now(), SignedUp { id: AccountId::new(), company_name, email });
-        let done = match self.sign_up(wish.clone(), hash.clone()).await {
+        let done = match self.sign_up(wish.clone(), hash.clone(), request_id.clone()).await {
             // Somebody else took the address in the very same moment; now it is seen to be taken.
-            Err(Error::Conflict(_)) => self.sign_up(wish.clone(), hash).await,
+            Err(Error::Conflict(_)) => self.sign_up(wish.clone(), hash, request_id).await,
             done => done,
         };
         password::no_earlier(began).await;
         done.map(|()| wish)
     }
 
-    async fn sign_up(&self, wish: SignedUp, hash: String) -> Result<()> {
+    async fn sign_up(&self, wish: SignedUp, hash: String, request_id: Option<String>) -> Result<()> {
         let now = self.clock.now();
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
                     // Locked, so that an address that is being proven at this moment is seen to be.
                     match store::lock_claim(conn, &wish.email).await? {
-                        None => create(conn, &wish, &hash, now).await,
+                        None => create(conn, &wish, &hash, now, request_id).await,
                         Some(there) if there.is_verified || there.person.role.is_staff() => {
                             turn_away(conn, there.person.id, now).await
                         }
-                        Some(there) => replace(conn, &there, &wish, &hash, now).await,
+                        Some(there) => replace(conn, &there, (&wish, &hash), now, request_id).await,
                     }
                 })
             })
@@ -79,7 +79,13 @@ impl People {
     }
 }
 
-async fn create(conn: &mut Conn, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<()> {
+async fn create(
+    conn: &mut Conn,
+    wish: &SignedUp,
+    hash: &str,
+    now: Timestamp,
+    request_id: Option<String>,
+) -> Result<()> {
     let company = make_company(conn, &wish.company_name, now).await?;
     let person = Person {
         id: wish.id,
@@ -90,7 +96,7 @@ async fn create(conn: &mut Conn, wish: &SignedUp, hash: &str, now: Timestamp) ->
     };
     store::insert(conn, &person, hash, None, now).await?;
     let detail = serde_json::json!({"email": person.email, "company": wish.company_name});
-    audit::record(conn, vec![record(person.actor(), &person, "account.registered", now, &detail)?]).await?;
+    audit::record(conn, vec![record(person.asker(request_id), &person, "account.registered", now, &detail)?]).await?;
     codes::ask(conn, wish.id, CodePurpose::Verify, now).await?;
     Ok(())
 }
@@ -111,7 +117,13 @@ async fn make_company(conn: &mut Conn, name: &str, now: Timestamp) -> Result<Com
 
 /// An address nobody has proven belongs to whoever signs up with it next, with a company of its own: an invitation that was
 /// not answered is over.
-async fn replace(conn: &mut Conn, there: &Member, wish: &SignedUp, hash: &str, now: Timestamp) -> Result<()> {
+async fn replace(
+    conn: &mut Conn,
+    there: &Member,
+    (wish, hash): (&SignedUp, &str),
+    now: Timestamp,
+    request_id: Option<String>,
+) -> Result<()> {
     let company = match there.person.company {
         Some(company) if !store::is_invited(conn, there.person.id).await? => {
             store::rename_company(conn, company, &wish.company_name).await?;
@@ -123,7 +135,8 @@ async fn replace(conn: &mut Conn, there: &Member, wish: &SignedUp, hash: &str, n
     let person = Person { name, role: Role::Vendor, company, ..there.person.clone() };
     claim(conn, there, (&person, hash), CodePurpose::Verify, now).await?;
     let detail = serde_json::json!({"company": wish.company_name, "from_company": there.person.company});
-    audit::record(conn, vec![record(person.actor(), &person, "account.registered_again", now, &detail)?]).await
+    audit::record(conn, vec![record(person.asker(request_id), &person, "account.registered_again", now, &detail)?])
+        .await
 }
 
 /// Gives a row nobody has proven to whoever has its address now. What was mailed before proves it no more. The row stays,
@@ -135,17 +148,29 @@ pub(super) async fn claim(
     purpose: CodePurpose,
     now: Timestamp,
 ) -> Result<()> {
-    store::replace(conn, person, hash, now).await?;
-    if there.is_gone() {
-        store::set_suspended(conn, person.id, None).await?;
-    }
-    for earlier in [CodePurpose::Verify, CodePurpose::Invite, CodePurpose::Reset] {
+    take_over(conn, there, (person, hash), now).await?;
+    for earlier in CodePurpose::ALL {
         if earlier != purpose {
             codes::withdraw(conn, person.id, earlier).await?;
         }
     }
     if !codes::ask(conn, person.id, purpose, now).await? {
         codes::void(conn, person.id, purpose).await?;
+    }
+    Ok(())
+}
+
+/// Makes another person of a row nobody has proven. A company it was the only sign-up of goes with
+/// [`People::sweep`](super::leftovers).
+pub(super) async fn take_over(
+    conn: &mut Conn,
+    there: &Member,
+    (person, hash): (&Person, &str),
+    now: Timestamp,
+) -> Result<()> {
+    store::replace(conn, person, hash, now).await?;
+    if there.is_gone() {
+        store::set_suspended(conn, person.id, None).await?;
     }
     Ok(())
 }

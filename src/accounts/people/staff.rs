@@ -4,14 +4,15 @@
 
 use jiff::Timestamp;
 
-use super::colleagues::suspend;
+use super::colleagues::{is_open, suspend};
+use super::register::take_over;
 use super::{Member, People, Person, Role, fields, record, store};
 use crate::accounts::companies::{Company, CompanyState};
-use crate::accounts::{password, sessions};
+use crate::accounts::{codes, password, sessions};
 use crate::audit::{self, Record};
 use crate::base::id::{AccountId, CompanyId};
 use crate::base::page::{Cursor, Page};
-use crate::base::{Actor, Error, Result, Secret};
+use crate::base::{Actor, Asker, Error, Result, Secret};
 use crate::db::Conn;
 
 /// Which people are looked for.
@@ -63,8 +64,13 @@ impl People {
     ///
     /// # Errors
     /// `NotFound` when there is none; `Conflict` when a company that waits for approval is to be restored.
-    pub async fn suspend_company(&self, by: Actor, company: CompanyId, is_suspended: bool) -> Result<Listed> {
-        let now = self.clock.now();
+    pub async fn suspend_company(
+        &self,
+        by: impl Into<Asker>,
+        company: CompanyId,
+        is_suspended: bool,
+    ) -> Result<Listed> {
+        let (by, now) = (by.into(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -95,19 +101,19 @@ impl People {
     /// # Errors
     /// `NotFound` when there is none; `Conflict` when no super admin would be left; `Forbidden` when an admin means a super
     /// admin.
-    pub async fn suspend_person(&self, by: Person, account: AccountId, is_suspended: bool) -> Result<Member> {
-        let now = self.clock.now();
+    pub async fn suspend_person(&self, by: impl Into<Asker>, account: AccountId, is_suspended: bool) -> Result<Member> {
+        let (by, now) = (by.into(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
                     let there = store::find(conn, account).await?.ok_or(Error::NotFound("Person"))?;
-                    if there.person.role.is_staff() && by.role != Role::SuperAdmin {
+                    if there.person.role.is_staff() && !decides_about_staff(&by) {
                         return Err(only_super_admins());
                     }
                     if is_suspended {
                         keep_a_super_admin(conn, &there.person).await?;
                     }
-                    suspend(conn, by.actor(), there, is_suspended, now).await
+                    suspend(conn, by, there, is_suspended, now).await
                 })
             })
             .await
@@ -120,15 +126,15 @@ impl People {
     /// anybody but super admins; `Conflict` when no super admin would be left.
     pub async fn set_role(
         &self,
-        by: Person,
+        by: impl Into<Asker>,
         account: AccountId,
         role: Role,
         company: Option<CompanyId>,
     ) -> Result<Member> {
-        if by.role != Role::SuperAdmin {
+        let (by, now) = (by.into(), self.clock.now());
+        if !decides_about_staff(&by) {
             return Err(only_super_admins());
         }
-        let now = self.clock.now();
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -148,7 +154,7 @@ impl People {
                         "from_company": there.person.company,
                         "to_company": company,
                     });
-                    let record = record(by.actor(), &there.person, "account.role_changed", now, &detail)?;
+                    let record = record(by, &there.person, "account.role_changed", now, &detail)?;
                     audit::record(conn, vec![record]).await?;
                     Ok(Member { person: Person { role, company, ..there.person }, ..there })
                 })
@@ -159,7 +165,7 @@ impl People {
     /// Makes somebody who runs the platform, from the command line.
     ///
     /// # Errors
-    /// `Invalid` when a field breaks a rule; `Conflict` when the address is taken.
+    /// `Invalid` when a field breaks a rule; `Conflict` when somebody has proven the address already.
     pub async fn create_staff(
         &self,
         by: Actor,
@@ -173,18 +179,7 @@ impl People {
         let hash = self.passwords.hash(password).await?;
         let person = Person { id: AccountId::new(), email, name, role, company: None };
         self.db
-            .transact(move |conn| {
-                Box::pin(async move {
-                    let there = store::lock_claim(conn, &person.email).await?;
-                    if let Some(gone) = there.filter(Member::is_gone) {
-                        store::free_address(conn, gone.person.id).await?;
-                    }
-                    store::insert(conn, &person, &hash, Some(now), now).await?;
-                    let detail = serde_json::json!({"email": person.email, "role": role.code()});
-                    audit::record(conn, vec![record(by, &person, "account.set_up", now, &detail)?]).await?;
-                    Ok(person)
-                })
-            })
+            .transact(move |conn| Box::pin(async move { install(conn, |_| by.into(), person, &hash, now).await }))
             .await
     }
 
@@ -208,12 +203,39 @@ impl People {
                     sessions::unlock(conn, person.id).await?;
                     sessions::end_all(conn, person.id, None, now, "password_reset").await?;
                     let detail = serde_json::json!({"by": "command line"});
-                    audit::record(conn, vec![record(by, &person, "account.password_reset", now, &detail)?]).await?;
+                    audit::record(conn, vec![record(by.into(), &person, "account.password_reset", now, &detail)?])
+                        .await?;
                     Ok(person)
                 })
             })
             .await
     }
+}
+
+/// Writes somebody who runs the platform, proven and with a password. A sign-up or an invitation of the address that
+/// nobody has proven gives way.
+///
+/// # Errors
+/// `Conflict` when the address is somebody's; the transaction must not be committed then.
+pub(in crate::accounts) async fn install(
+    conn: &mut Conn,
+    by: impl FnOnce(&Person) -> Asker,
+    mut person: Person,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Person> {
+    match store::lock_claim(conn, &person.email).await? {
+        Some(there) if is_open(&there) => {
+            person.id = there.person.id;
+            take_over(conn, &there, (&person, hash), now).await?;
+            codes::withdraw_all(conn, person.id).await?;
+            store::set_verified(conn, person.id, now).await?;
+        }
+        _ => store::insert(conn, &person, hash, Some(now), now).await?,
+    }
+    let detail = serde_json::json!({"email": person.email, "role": person.role.code()});
+    audit::record(conn, vec![record(by(&person), &person, "account.set_up", now, &detail)?]).await?;
+    Ok(person)
 }
 
 /// A vendor is of a company, and nobody else is.
@@ -247,19 +269,23 @@ async fn keep_a_super_admin(conn: &mut Conn, person: &Person) -> Result<()> {
     Err(Error::conflict("last_super_admin", "This is the last super admin who can sign in."))
 }
 
+fn decides_about_staff(by: &Asker) -> bool {
+    matches!(by.actor, Actor::Admin { is_super: true, .. })
+}
+
 fn only_super_admins() -> Error {
     Error::Forbidden("This is for super admins.".into())
 }
 
-fn about_company(actor: Actor, company: CompanyId, action: &'static str, at: Timestamp) -> Result<Record> {
+pub(super) fn about_company(by: Asker, company: CompanyId, action: &'static str, at: Timestamp) -> Result<Record> {
     Ok(Record {
-        actor,
+        actor: by.actor,
         at,
         company: Some(company),
         subject: "company",
         subject_id: company.to_string(),
         action,
-        request_id: None,
+        request_id: by.request_id,
         detail: audit::detail(&serde_json::json!({}))?,
     })
 }

@@ -1,6 +1,7 @@
 //! SQL of people and of the companies they sign up.
 
 use diesel::prelude::*;
+use diesel::result::DatabaseErrorKind;
 use jiff::Timestamp;
 
 use super::staff::{Listed, Seeking};
@@ -9,31 +10,28 @@ use crate::accounts::companies::{Company, CompanyState};
 use crate::base::id::{AccountId, CompanyId};
 use crate::base::page::Cursor;
 use crate::base::{Error, Result};
-use crate::db::schema::{accounts, companies};
+use crate::db::letters::{lower, lowered};
+use crate::db::schema::{account_codes, accounts, companies, kyc_submissions};
 use crate::db::types::At;
 use crate::db::{Conn, is_taken};
 use crate::{execute, find, load};
 
 type Columns = (AccountId, String, String, String, Option<CompanyId>, Option<At>, Option<At>, At);
-const COLUMNS: (
-    accounts::id,
-    accounts::email,
-    accounts::name,
-    accounts::role,
-    accounts::company_id,
-    accounts::verified_at,
-    accounts::suspended_at,
-    accounts::created_at,
-) = (
-    accounts::id,
-    accounts::email,
-    accounts::name,
-    accounts::role,
-    accounts::company_id,
-    accounts::verified_at,
-    accounts::suspended_at,
-    accounts::created_at,
-);
+/// Of [`Columns`].
+macro_rules! columns {
+    () => {
+        (
+            accounts::id,
+            accounts::email,
+            accounts::name,
+            accounts::role,
+            accounts::company_id,
+            accounts::verified_at,
+            accounts::suspended_at,
+            accounts::created_at,
+        )
+    };
+}
 
 /// An invitation of an address that belongs to somebody else is nobody's: its identifier stands behind the address, where
 /// no address has a space, so that nothing finds it by the address. It is shown without.
@@ -54,7 +52,7 @@ macro_rules! present {
     () => {
         accounts::table
             .filter(accounts::company_id.is_not_null().or(accounts::role.ne(Role::Vendor.code())))
-            .select(COLUMNS)
+            .select(columns!())
     };
 }
 
@@ -83,7 +81,7 @@ pub(super) async fn lock_by_email(conn: &mut Conn, email: &str) -> Result<Option
 
 /// The row that has the address, also one of somebody who was removed before proving it; locked as in [`lock_by_email`].
 pub(super) async fn lock_claim(conn: &mut Conn, email: &str) -> Result<Option<Member>> {
-    let query = accounts::table.filter(accounts::email.eq(email)).select(COLUMNS);
+    let query = accounts::table.filter(accounts::email.eq(email)).select(columns!());
     let row = match conn {
         Conn::Postgres(conn) => {
             diesel_async::RunQueryDsl::get_result::<Columns>(query.for_no_key_update(), &mut **conn).await
@@ -193,6 +191,63 @@ pub(super) async fn remove(conn: &mut Conn, there: &Member, now: Timestamp) -> R
     set!(conn, account, set)
 }
 
+/// People whose address nobody has proven since then; those who are barred stay, or their address would be free again.
+/// Nobody else changes them before the end of the transaction.
+pub(super) async fn lock_unproven(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<Member>> {
+    let is_gone = accounts::company_id.is_null().and(accounts::role.eq(Role::Vendor.code()));
+    let query = accounts::table
+        .filter(accounts::verified_at.is_null())
+        .filter(accounts::created_at.lt(At(before)))
+        .filter(accounts::suspended_at.is_null().or(is_gone))
+        .order(accounts::id)
+        .limit(limit)
+        .select(columns!());
+    let rows = match conn {
+        Conn::Postgres(conn) => diesel_async::RunQueryDsl::load::<Columns>(query.for_update(), &mut **conn).await?,
+        Conn::Sqlite(conn) => diesel::RunQueryDsl::load::<Columns>(query, &mut **conn)?,
+    };
+    rows.into_iter().map(to_member).collect()
+}
+
+pub(super) async fn delete(conn: &mut Conn, people: Vec<AccountId>) -> Result<()> {
+    let codes = account_codes::table.filter(account_codes::account_id.eq_any(people.clone()));
+    execute!(&mut *conn, diesel::delete(codes))?;
+    execute!(conn, diesel::delete(accounts::table.filter(accounts::id.eq_any(people))))?;
+    Ok(())
+}
+
+/// Companies that wait for approval since then and have nobody, and have handed in nothing.
+pub(super) async fn list_empty(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<CompanyId>> {
+    let people = accounts::table.filter(accounts::company_id.eq(companies::id.nullable()));
+    let papers = kyc_submissions::table.filter(kyc_submissions::company_id.eq(companies::id));
+    let query = companies::table
+        .filter(companies::state.eq(CompanyState::Pending.code()))
+        .filter(companies::created_at.lt(At(before)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(people.select(accounts::id))))
+        .filter(diesel::dsl::not(diesel::dsl::exists(papers.select(kyc_submissions::id))))
+        .order(companies::id)
+        .limit(limit)
+        .select(companies::id);
+    Ok(load!(conn, CompanyId, query)?)
+}
+
+/// Deletes a company that waits for approval and has nobody; says whether there was one. `Conflict` when something else
+/// belongs to it.
+pub(super) async fn delete_company(conn: &mut Conn, company: CompanyId) -> Result<bool> {
+    let people = accounts::table.filter(accounts::company_id.eq(company)).select(accounts::id);
+    let query = companies::table
+        .filter(companies::id.eq(company))
+        .filter(companies::state.eq(CompanyState::Pending.code()))
+        .filter(diesel::dsl::not(diesel::dsl::exists(people)));
+    let owned = |error| match error {
+        diesel::result::Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
+            Error::conflict("company_in_use", "Something belongs to this company.")
+        }
+        error => error.into(),
+    };
+    Ok(execute!(conn, diesel::delete(query)).map_err(owned)? == 1)
+}
+
 pub(super) async fn list_of_company(conn: &mut Conn, company: CompanyId) -> Result<Vec<Member>> {
     let oldest_first = (accounts::created_at, accounts::id);
     let query = present!().filter(accounts::company_id.eq(company)).order(oldest_first).limit(1000);
@@ -227,12 +282,6 @@ pub(super) async fn lock_super_admins(conn: &mut Conn) -> Result<Vec<AccountId>>
     })
 }
 
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// Lower case; on SQLite of ASCII letters only.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
-
 /// One more than `limit`, if there are so many.
 pub(super) async fn list(
     conn: &mut Conn,
@@ -244,11 +293,10 @@ pub(super) async fn list(
     let rows = load!(conn, Columns, DB => {
         let mut query = present!().order((accounts::created_at.desc(), accounts::id.desc())).limit(limit).into_boxed::<DB>();
         if let Some(text) = &seeking.text {
-            let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let escaped = lowered(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
             let like = format!("%{escaped}%");
-            query = query.filter(
-                lower(accounts::email).like(like.clone()).escape('\\').or(lower(accounts::name).like(like).escape('\\')),
-            );
+            let (email, name) = (lower(accounts::email.nullable()), lower(accounts::name.nullable()));
+            query = query.filter(email.like(like.clone()).escape('\\').or(name.like(like).escape('\\')));
         }
         if let Some(role) = seeking.role {
             query = query.filter(accounts::role.eq(role.code()));
@@ -266,8 +314,12 @@ pub(super) async fn list(
 }
 
 type CompanyColumns = (CompanyId, String, String, String, At);
-const COMPANY: (companies::id, companies::name, companies::slug, companies::state, companies::created_at) =
-    (companies::id, companies::name, companies::slug, companies::state, companies::created_at);
+/// Of [`CompanyColumns`].
+macro_rules! company {
+    () => {
+        (companies::id, companies::name, companies::slug, companies::state, companies::created_at)
+    };
+}
 
 fn to_listed((id, name, slug, state, created): CompanyColumns) -> Result<Listed> {
     Ok(Listed { company: Company { id, name, slug, state: state.parse()? }, created_at: created.0 })
@@ -282,7 +334,7 @@ pub(super) async fn list_companies(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
     let rows = load!(conn, CompanyColumns, DB => {
         let newest_first = (companies::created_at.desc(), companies::id.desc());
-        let mut query = companies::table.select(COMPANY).order(newest_first).limit(limit).into_boxed::<DB>();
+        let mut query = companies::table.select(company!()).order(newest_first).limit(limit).into_boxed::<DB>();
         if let Some(state) = state {
             query = query.filter(companies::state.eq(state.code()));
         }
@@ -297,7 +349,7 @@ pub(super) async fn list_companies(
 
 /// The company, which nobody else changes before the end of the transaction.
 pub(super) async fn lock_company(conn: &mut Conn, company: CompanyId) -> Result<Option<Listed>> {
-    let query = companies::table.find(company).select(COMPANY);
+    let query = companies::table.find(company).select(company!());
     let row = match conn {
         Conn::Postgres(conn) => {
             diesel_async::RunQueryDsl::get_result::<CompanyColumns>(query.for_update(), &mut **conn).await

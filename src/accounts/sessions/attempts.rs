@@ -5,7 +5,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{claims, store};
+use super::{NOBODY, claims, store};
+use crate::audit::{self, Record};
 use crate::base::Result;
 use crate::base::id::AccountId;
 use crate::db::Conn;
@@ -26,6 +27,7 @@ pub(in crate::accounts) async fn settle(
     account: AccountId,
     (hash, is_right): (&str, bool),
     now: Timestamp,
+    request_id: Option<String>,
 ) -> Result<bool> {
     let Some(tries) = store::lock_tries(conn, account).await? else { return Ok(false) };
     if tries.locked_until.is_some_and(|until| until > now) || tries.hash != hash {
@@ -38,7 +40,29 @@ pub(in crate::accounts) async fn settle(
     let failures = tries.failures.saturating_add(1);
     let until = lock_after(failures).map(|lock| claims::later(now, lock));
     store::note_failure(conn, account, failures, until).await?;
+    if let Some(until) = until {
+        audit::record(conn, vec![locked(account, &tries, (failures, until), now, request_id)?]).await?;
+    }
     Ok(false)
+}
+
+fn locked(
+    account: AccountId,
+    tries: &store::Tries,
+    (failures, until): (i32, Timestamp),
+    at: Timestamp,
+    request_id: Option<String>,
+) -> Result<Record> {
+    Ok(Record {
+        actor: NOBODY,
+        at,
+        company: tries.company,
+        subject: "account",
+        subject_id: account.to_string(),
+        action: "account.locked",
+        request_id,
+        detail: audit::detail(&serde_json::json!({"failures": failures, "until": until}))?,
+    })
 }
 
 /// How long an account is locked after so many wrong passwords in a row.

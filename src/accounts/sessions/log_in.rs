@@ -5,7 +5,7 @@
 
 use super::claims::Kind;
 use super::store::{self, Door};
-use super::{Opened, Sessions, attempts, write};
+use super::{Opened, Origin, Sessions, attempts, write};
 use crate::accounts::companies::CompanyState;
 use crate::accounts::password;
 use crate::accounts::people::fields::fold;
@@ -28,28 +28,16 @@ impl Sessions {
     /// # Errors
     /// `Unauthenticated` for a wrong pair, always in the same words; `Barred` with a code that says what is missing when
     /// the password was right; `Unavailable` when more people sign in at once than there is memory for.
-    pub async fn log_in(
-        &self,
-        email: &str,
-        password: Secret,
-        entrance: Entrance,
-        user_agent: Option<String>,
-    ) -> Result<Opened> {
+    pub async fn log_in(&self, email: &str, password: Secret, entrance: Entrance, origin: Origin) -> Result<Opened> {
         let began = tokio::time::Instant::now();
-        let outcome = self.try_door(email, password, entrance, user_agent).await;
+        let outcome = self.try_door(email, password, entrance, origin).await;
         if matches!(outcome, Err(Error::Unauthenticated(_))) {
             password::no_earlier(began).await;
         }
         outcome
     }
 
-    async fn try_door(
-        &self,
-        email: &str,
-        password: Secret,
-        entrance: Entrance,
-        user_agent: Option<String>,
-    ) -> Result<Opened> {
+    async fn try_door(&self, email: &str, password: Secret, entrance: Entrance, origin: Origin) -> Result<Opened> {
         let (email, now) = (fold(email), self.clock.now());
         let door = self.db.read(move |conn| Box::pin(store::find_door(conn, email))).await?;
         let hash = door.as_ref().map(|door| door.hash.clone());
@@ -57,13 +45,14 @@ impl Sessions {
         let Some(door) = door else { return Err(wrong()) };
         let admitted = admit(&door, entrance);
         let fresh = match &admitted {
-            Ok(kind) if is_right => Some(self.fresh(door.account, *kind, now, user_agent)),
+            Ok(kind) if is_right => Some(self.fresh(door.account, *kind, now, origin.clone())),
             _ => None,
         };
+        let request_id = origin.request_id;
         // One transaction: a lock or a new password of meanwhile is seen, and none comes between this and the sign-in.
         let settled = self.db.transact(move |conn| {
             Box::pin(async move {
-                if !attempts::settle(conn, door.account, (&door.hash, is_right), now).await? {
+                if !attempts::settle(conn, door.account, (&door.hash, is_right), now, request_id).await? {
                     return Ok(None);
                 }
                 let Some((row, refresh)) = fresh else { return Ok(Some(None)) };

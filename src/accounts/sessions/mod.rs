@@ -26,7 +26,7 @@ use super::password::Passwords;
 use super::people::Person;
 use crate::audit::{self, Record};
 use crate::base::id::{AccountId, CompanyId, LoginId};
-use crate::base::{Actor, Clock, Error, Keys, Result, Secret};
+use crate::base::{Actor, Asker, Clock, Error, Keys, Result, Secret};
 use crate::db::{Conn, Db};
 
 /// A sign-in that is good right now.
@@ -70,6 +70,15 @@ pub struct Opened {
     pub login: Login,
     /// Its tokens, which are not kept.
     pub pair: Pair,
+}
+
+/// Where a sign-in was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The browser or program, in its own words.
+    pub user_agent: Option<String>,
+    /// The request, for the audit trail.
+    pub request_id: Option<String>,
 }
 
 /// How long things last.
@@ -130,9 +139,9 @@ impl Sessions {
     ///
     /// # Errors
     /// `NotFound` when there is no such person, or it may not act.
-    pub async fn open(&self, account: AccountId, kind: Kind, user_agent: Option<String>) -> Result<Opened> {
+    pub async fn open(&self, account: AccountId, kind: Kind, origin: Origin) -> Result<Opened> {
         let now = self.clock.now();
-        let (row, refresh) = self.fresh(account, kind, now, user_agent);
+        let (row, refresh) = self.fresh(account, kind, now, origin);
         let written = self.db.transact(move |conn| {
             Box::pin(async move {
                 let login = write(conn, row, &refresh).await?;
@@ -144,16 +153,11 @@ impl Sessions {
     }
 
     /// A sign-in that is not written yet, and what its first refresh token says.
-    fn fresh(
-        &self,
-        account: AccountId,
-        kind: Kind,
-        now: Timestamp,
-        user_agent: Option<String>,
-    ) -> (store::NewRow, Refresh) {
+    fn fresh(&self, account: AccountId, kind: Kind, now: Timestamp, origin: Origin) -> (store::NewRow, Refresh) {
         let until = self.refresh_until(now, now);
+        let Origin { user_agent, request_id } = origin;
         let user_agent = user_agent.map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect());
-        let row = store::NewRow { id: LoginId::new(), account, kind, now, until, user_agent };
+        let row = store::NewRow { id: LoginId::new(), account, kind, now, until, user_agent, request_id };
         let refresh = Refresh { sid: row.id, jti: fresh_secret() };
         (row, refresh)
     }
@@ -176,14 +180,15 @@ impl Sessions {
     ///
     /// # Errors
     /// `NotFound` when the person has no such sign-in.
-    pub async fn end(&self, person: Person, id: LoginId) -> Result<()> {
+    pub async fn end(&self, person: Person, id: LoginId, request_id: Option<String>) -> Result<()> {
         let now = self.clock.now();
         let ended = self.db.transact(move |conn| {
             Box::pin(async move {
                 if !store::revoke(conn, Some(person.id), id, now, "ended").await? {
                     return Ok(false);
                 }
-                audit::record(conn, vec![record(&person, id, "session.ended", now, "ended")?]).await?;
+                let by = person.asker(request_id);
+                audit::record(conn, vec![record(by, &person, id, "session.ended", now, "ended")?]).await?;
                 Ok(true)
             })
         });
@@ -221,10 +226,11 @@ impl Sessions {
 
 /// Writes a sign-in; `NotFound` when there is no such person, or it may not act.
 async fn write(conn: &mut Conn, row: store::NewRow, refresh: &Refresh) -> Result<Login> {
-    let (id, kind, now) = (row.id, row.kind, row.now);
+    let (id, kind, now, request_id) = (row.id, row.kind, row.now, row.request_id.clone());
     store::insert(conn, row, &refresh.hash()).await?;
     let login = store::find_live(conn, vec![id], now).await?.pop().ok_or(Error::NotFound("Account"))?;
-    audit::record(conn, vec![record(&login.person, id, "session.opened", now, kind.code())?]).await?;
+    let by = login.person.asker(request_id);
+    audit::record(conn, vec![record(by, &login.person, id, "session.opened", now, kind.code())?]).await?;
     Ok(login)
 }
 
@@ -265,15 +271,15 @@ fn fresh_secret() -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn record(person: &Person, id: LoginId, action: &'static str, at: Timestamp, how: &str) -> Result<Record> {
+fn record(by: Asker, person: &Person, id: LoginId, action: &'static str, at: Timestamp, how: &str) -> Result<Record> {
     Ok(Record {
-        actor: person.actor(),
+        actor: by.actor,
         at,
         company: person.company,
         subject: "session",
         subject_id: id.to_string(),
         action,
-        request_id: None,
+        request_id: by.request_id,
         detail: audit::detail(&serde_json::json!({"account": person.id, "how": how}))?,
     })
 }

@@ -32,7 +32,7 @@ impl Sessions {
     ///
     /// # Errors
     /// `Unauthenticated` when the token is none of ours, was used before, or its sign-in has ended.
-    pub async fn refresh(&self, token: &str) -> Result<Opened> {
+    pub async fn refresh(&self, token: &str, request_id: Option<String>) -> Result<Opened> {
         let now = self.clock.now();
         let held = claims::read_refresh(&self.keys, token, now).ok_or_else(refusal)?;
         let successors: Vec<Refresh> = successors(&self.keys, &held).collect();
@@ -51,12 +51,12 @@ impl Sessions {
                     if row.is_ended(now) {
                         return Ok(Outcome::Ended);
                     }
-                    let is_recent = row.previous_hash.as_deref() == Some(&old[..])
-                        && now.duration_since(row.rotated_at) <= GRACE;
+                    let is_recent =
+                        row.previous_hash.as_deref() == Some(&old[..]) && now.duration_since(row.rotated_at) <= GRACE;
                     made = hashes.iter().position(|hash| row.refresh_hash == hash[..]).filter(|_| is_recent);
                     if made.is_none() {
                         store::revoke(conn, None, id, now, "reuse").await?;
-                        audit::record(conn, vec![reused(&row, id, now)?]).await?;
+                        audit::record(conn, vec![reused(&row, id, now, request_id)?]).await?;
                         return Ok(Outcome::Reused);
                     }
                 }
@@ -81,7 +81,7 @@ impl Sessions {
     ///
     /// # Errors
     /// `Unauthenticated` when the token is none of ours or has run out.
-    pub async fn log_out(&self, token: &str) -> Result<()> {
+    pub async fn log_out(&self, token: &str, request_id: Option<String>) -> Result<()> {
         let now = self.clock.now();
         let held = claims::read_refresh(&self.keys, token, now).ok_or_else(refusal)?;
         self.db
@@ -91,7 +91,8 @@ impl Sessions {
                     if store::revoke(conn, None, held.sid, now, "logout").await?
                         && let Some(login) = login
                     {
-                        let record = super::record(&login.person, login.id, "session.ended", now, "logout")?;
+                        let by = login.person.asker(request_id);
+                        let record = super::record(by, &login.person, login.id, "session.ended", now, "logout")?;
                         audit::record(conn, vec![record]).await?;
                     }
                     Ok(())
@@ -112,7 +113,12 @@ fn successors(keys: &Keys, held: &Refresh) -> impl Iterator<Item = Refresh> {
     macs.into_iter().map(|mac| Refresh { sid: held.sid, jti: URL_SAFE_NO_PAD.encode(mac) })
 }
 
-fn reused(row: &store::Row, id: crate::base::id::LoginId, at: jiff::Timestamp) -> Result<Record> {
+fn reused(
+    row: &store::Row,
+    id: crate::base::id::LoginId,
+    at: jiff::Timestamp,
+    request_id: Option<String>,
+) -> Result<Record> {
     Ok(Record {
         actor: NOBODY,
         at,
@@ -120,7 +126,7 @@ fn reused(row: &store::Row, id: crate::base::id::LoginId, at: jiff::Timestamp) -
         subject: "session",
         subject_id: id.to_string(),
         action: "session.refresh_reused",
-        request_id: None,
+        request_id,
         detail: audit::detail(&serde_json::json!({"account": row.account_id}))?,
     })
 }

@@ -21,6 +21,8 @@ pub(super) struct NewRow {
     pub now: Timestamp,
     pub until: Timestamp,
     pub user_agent: Option<String>,
+    /// Of the request that opens it; it goes into the audit trail.
+    pub request_id: Option<String>,
 }
 
 /// A sign-in as stored, good or not.
@@ -255,6 +257,7 @@ pub(super) async fn find_door(conn: &mut Conn, email: String) -> Result<Option<D
 
 /// What decides about the next try of a password.
 pub(super) struct Tries {
+    pub company: Option<CompanyId>,
     pub hash: String,
     pub failures: i32,
     pub locked_until: Option<Timestamp>,
@@ -262,8 +265,8 @@ pub(super) struct Tries {
 
 /// The tries of an account, which nobody else changes before the end of the transaction.
 pub(super) async fn lock_tries(conn: &mut Conn, account: AccountId) -> Result<Option<Tries>> {
-    type Columns = (String, i32, Option<At>);
-    let columns = (accounts::password_hash, accounts::failed_logins, accounts::locked_until);
+    type Columns = (Option<CompanyId>, String, i32, Option<At>);
+    let columns = (accounts::company_id, accounts::password_hash, accounts::failed_logins, accounts::locked_until);
     let query = accounts::table.find(account).select(columns);
     let row = match conn {
         Conn::Postgres(conn) => {
@@ -272,7 +275,10 @@ pub(super) async fn lock_tries(conn: &mut Conn, account: AccountId) -> Result<Op
         Conn::Sqlite(conn) => diesel::RunQueryDsl::get_result::<Columns>(query, &mut **conn),
     };
     let row = row.optional()?;
-    Ok(row.map(|(hash, failures, locked)| Tries { hash, failures, locked_until: locked.map(|at| at.0) }))
+    Ok(row.map(|(company, hash, failures, locked)| {
+        let locked_until = locked.map(|at| at.0);
+        Tries { company, hash, failures, locked_until }
+    }))
 }
 
 /// Writes how many passwords in a row were wrong, and until when the account is locked for that.

@@ -18,7 +18,7 @@ use crate::accounts::companies::Named;
 use crate::accounts::people::fields::fold;
 use crate::audit::{self, Record};
 use crate::base::id::{CompanyId, WebhookSecretId};
-use crate::base::{Actor, Clock, Error, Keys, Result, Secret};
+use crate::base::{Asker, Clock, Error, Keys, Result, Secret};
 use crate::db::types::At;
 use crate::db::{Conn, Db};
 use store::Row;
@@ -135,8 +135,8 @@ impl WebhookSecrets {
     ///
     /// # Errors
     /// `Unavailable` when the database is out of reach.
-    pub async fn reveal(&self, by: Actor, company: CompanyId) -> Result<Option<Secret>> {
-        let now = self.clock.now();
+    pub async fn reveal(&self, by: impl Into<Asker>, company: CompanyId) -> Result<Option<Secret>> {
+        let (by, now) = (by.into(), self.clock.now());
         let shown = self.db.transact(move |conn| {
             Box::pin(async move {
                 let Some(row) = store::show_unseen(conn, company, now).await? else { return Ok(None) };
@@ -153,9 +153,9 @@ impl WebhookSecrets {
     ///
     /// # Errors
     /// `Unavailable` when the database is out of reach.
-    pub async fn rotate(&self, by: Actor, company: CompanyId) -> Result<(WebhookSecret, Secret)> {
+    pub async fn rotate(&self, by: impl Into<Asker>, company: CompanyId) -> Result<(WebhookSecret, Secret)> {
         let secret = generate();
-        let known = self.replace(by, company, Source::Ordercast, &secret, "webhook_secret.rotated").await?;
+        let known = self.replace(by.into(), company, Source::Ordercast, &secret, "webhook_secret.rotated").await?;
         Ok((known, secret))
     }
 
@@ -163,13 +163,19 @@ impl WebhookSecrets {
     ///
     /// # Errors
     /// `Invalid` when the text cannot be one.
-    pub async fn set(&self, by: Actor, company: CompanyId, source: Source, secret: &Secret) -> Result<WebhookSecret> {
+    pub async fn set(
+        &self,
+        by: impl Into<Asker>,
+        company: CompanyId,
+        source: Source,
+        secret: &Secret,
+    ) -> Result<WebhookSecret> {
         let fits = (8..=255).contains(&secret.expose().len()) && secret.expose().bytes().all(|b| b.is_ascii_graphic());
         if source == Source::Ordercast || !fits {
             let message = "secret must be the platform's signing secret: 8 to 255 visible ASCII characters";
             return Err(Error::invalid_field("secret", "bad_secret", message));
         }
-        self.replace(by, company, source, secret, "webhook_secret.set").await
+        self.replace(by.into(), company, source, secret, "webhook_secret.set").await
     }
 
     /// The company's secrets that work, newest first.
@@ -186,8 +192,8 @@ impl WebhookSecrets {
     ///
     /// # Errors
     /// `NotFound` when the company has no such secret that works.
-    pub async fn revoke(&self, by: Actor, company: CompanyId, id: WebhookSecretId) -> Result<()> {
-        let now = self.clock.now();
+    pub async fn revoke(&self, by: impl Into<Asker>, company: CompanyId, id: WebhookSecretId) -> Result<()> {
+        let (by, now) = (by.into(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -234,7 +240,7 @@ impl WebhookSecrets {
 
     async fn replace(
         &self,
-        by: Actor,
+        by: Asker,
         company: CompanyId,
         source: Source,
         secret: &Secret,
@@ -303,15 +309,15 @@ fn generate() -> Secret {
     Secret::new(format!("whsec_{}", STANDARD.encode(bytes)))
 }
 
-fn record(actor: Actor, secret: &WebhookSecret, action: &'static str, at: Timestamp) -> Result<Record> {
+fn record(by: Asker, secret: &WebhookSecret, action: &'static str, at: Timestamp) -> Result<Record> {
     Ok(Record {
-        actor,
+        actor: by.actor,
         at,
         company: Some(secret.company),
         subject: "webhook_secret",
         subject_id: secret.id.to_string(),
         action,
-        request_id: None,
+        request_id: by.request_id,
         detail: audit::detail(&serde_json::json!({"source": secret.source, "last_four": secret.last_four}))?,
     })
 }

@@ -116,8 +116,7 @@ pub async fn list_companies(request: HttpRequest, _: Staff, people: Data<People>
         (status = 409, description = "`company_pending`", body = ProblemView, content_type = "application/problem+json")),
     security(("person" = []), ("cookie" = [])))]
 pub async fn suspend_company(request: HttpRequest, caller: Staff, people: Data<People>) -> Answer {
-    let company: CompanyId = id(&request, "Company")?;
-    Ok(HttpResponse::Ok().json(ListedCompanyView::from(people.suspend_company(caller.actor(), company, true).await?)))
+    set_barred(&request, &caller, &people, true).await
 }
 
 /// Lets a company in again.
@@ -129,8 +128,12 @@ pub async fn suspend_company(request: HttpRequest, caller: Staff, people: Data<P
         (status = 409, description = "`company_pending`", body = ProblemView, content_type = "application/problem+json")),
     security(("person" = []), ("cookie" = [])))]
 pub async fn restore_company(request: HttpRequest, caller: Staff, people: Data<People>) -> Answer {
-    let company: CompanyId = id(&request, "Company")?;
-    Ok(HttpResponse::Ok().json(ListedCompanyView::from(people.suspend_company(caller.actor(), company, false).await?)))
+    set_barred(&request, &caller, &people, false).await
+}
+
+async fn set_barred(request: &HttpRequest, caller: &Staff, people: &People, is_barred: bool) -> Answer {
+    let listed = people.suspend_company(caller.asker(), id(request, "Company")?, is_barred).await?;
+    Ok(HttpResponse::Ok().json(ListedCompanyView::from(listed)))
 }
 
 /// Lists people.
@@ -168,7 +171,7 @@ pub async fn invite_staff(incoming: Incoming, caller: SuperAdmin, people: Data<P
         let message = "role must be admin or super_admin; vendors are invited by their company";
         return Err(Error::invalid_field("role", "not_staff", message).into());
     }
-    let invited = people.invite(caller.actor(), None, role, &body.email, &body.name).await?;
+    let invited = people.invite(caller.asker(), None, role, &body.email, &body.name).await?;
     Ok(HttpResponse::Created().json(PersonView::from(invited)))
 }
 
@@ -192,10 +195,10 @@ pub async fn change_person(incoming: Incoming, caller: Staff, people: Data<Peopl
     let mut member = people.get(account).await?;
     if let Some(role) = &body.role {
         let company = body.company.map(CompanyId);
-        member = people.set_role(caller.login.person.clone(), account, role.parse()?, company).await?;
+        member = people.set_role(caller.asker(), account, role.parse()?, company).await?;
     }
     if let Some(suspended) = body.suspended {
-        member = people.suspend_person(caller.login.person, account, suspended).await?;
+        member = people.suspend_person(caller.asker(), account, suspended).await?;
     }
     Ok(HttpResponse::Ok().json(PersonView::from(member)))
 }

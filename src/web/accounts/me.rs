@@ -12,6 +12,7 @@ use crate::accounts::{Login, People, Person, Sessions};
 use crate::web::auth::people::AnySignIn;
 use crate::web::body::Incoming;
 use crate::web::error::Answer;
+use crate::web::request_id;
 
 /// Who has signed in.
 #[derive(Serialize, ToSchema)]
@@ -81,7 +82,7 @@ pub struct SessionListView {
 /// Tells who has signed in.
 #[utoipa::path(get, path = "/api/v1/users/me", tag = "Accounts",
     responses((status = 200, description = "You", body = MeView), (status = 401, response = crate::web::api::Unauthorized)),
-    security(("person" = []), ("cookie" = [])))]
+    security(("person" = []), ("onboarding" = []), ("cookie" = [])))]
 pub async fn get_me(caller: AnySignIn) -> Answer {
     Ok(HttpResponse::Ok().json(MeView::new(caller.login.person.clone(), caller.login)))
 }
@@ -90,17 +91,17 @@ pub async fn get_me(caller: AnySignIn) -> Answer {
 #[utoipa::path(patch, path = "/api/v1/users/me", tag = "Accounts", request_body = ChangeMe,
     responses((status = 200, description = "You", body = MeView), (status = 400, response = crate::web::api::BadRequest),
         (status = 401, response = crate::web::api::Unauthorized), (status = 403, response = crate::web::api::Forbidden)),
-    security(("person" = []), ("cookie" = [])))]
+    security(("person" = []), ("onboarding" = []), ("cookie" = [])))]
 pub async fn change_me(incoming: Incoming, caller: AnySignIn, people: Data<People>) -> Answer {
     let body: ChangeMe = incoming.json().await?;
-    let member = people.rename(caller.actor(), caller.login.person.id, &body.name).await?;
+    let member = people.rename(caller.asker(), caller.login.person.id, &body.name).await?;
     Ok(HttpResponse::Ok().json(MeView::new(member.person, caller.login)))
 }
 
 /// Lists one's sign-ins that are good.
 #[utoipa::path(get, path = "/api/v1/users/me/sessions", tag = "Accounts",
     responses((status = 200, description = "Newest first", body = SessionListView), (status = 401, response = crate::web::api::Unauthorized)),
-    security(("person" = []), ("cookie" = [])))]
+    security(("person" = []), ("onboarding" = []), ("cookie" = [])))]
 pub async fn list_sessions(caller: AnySignIn, sessions: Data<Sessions>) -> Answer {
     let own = caller.login.id;
     let view = |login: Login| SessionView {
@@ -120,9 +121,9 @@ pub async fn list_sessions(caller: AnySignIn, sessions: Data<Sessions>) -> Answe
     params(("id" = Uuid, Path, description = "The sign-in")),
     responses((status = 204, description = "It has ended"), (status = 401, response = crate::web::api::Unauthorized),
         (status = 403, response = crate::web::api::Forbidden), (status = 404, response = crate::web::api::NotFound)),
-    security(("person" = []), ("cookie" = [])))]
+    security(("person" = []), ("onboarding" = []), ("cookie" = [])))]
 pub async fn end_session(request: HttpRequest, caller: AnySignIn, sessions: Data<Sessions>) -> Answer {
     let session = id(&request, "Session")?;
-    sessions.end(caller.login.person, session).await?;
+    sessions.end(caller.login.person, session, request_id(&request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -51,8 +51,9 @@ pub async fn forgot_password(incoming: Incoming, people: Data<People>) -> Answer
         (status = 400, description = "`bad_otp`, `bad_password`", body = ProblemView, content_type = "application/problem+json")),
     security(()))]
 pub async fn reset_password(incoming: Incoming, people: Data<People>) -> Answer {
+    let request_id = incoming.request_id();
     let body: ResetPassword = incoming.json().await?;
-    people.reset_password(&body.email, &body.otp, Secret::new(body.password)).await?;
+    people.reset_password(&body.email, &body.otp, Secret::new(body.password), request_id).await?;
     Ok(HttpResponse::Ok().json(DetailView { detail: "Password changed. Please log in." }))
 }
 
@@ -61,9 +62,11 @@ pub async fn reset_password(incoming: Incoming, people: Data<People>) -> Answer 
     responses((status = 200, description = "It is changed", body = DetailView),
         (status = 400, description = "`wrong_password`, `bad_password`", body = ProblemView, content_type = "application/problem+json"),
         (status = 401, response = crate::web::api::Unauthorized), (status = 403, response = crate::web::api::Forbidden)),
-    security(("person" = []), ("cookie" = [])))]
+    security(("person" = []), ("onboarding" = []), ("cookie" = [])))]
 pub async fn change_password(incoming: Incoming, caller: AnySignIn, people: Data<People>) -> Answer {
+    let request_id = incoming.request_id();
     let body: ChangePassword = incoming.json().await?;
-    people.change_password(&caller.login, Secret::new(body.old_password), Secret::new(body.new_password)).await?;
+    let (old, new) = (Secret::new(body.old_password), Secret::new(body.new_password));
+    people.change_password(&caller.login, old, new, request_id).await?;
     Ok(HttpResponse::Ok().json(DetailView { detail: "Password changed." }))
 }

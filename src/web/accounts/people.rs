@@ -59,7 +59,7 @@ pub async fn list_colleagues(caller: Merchant, people: Data<People>) -> Answer {
     security(("person" = []), ("cookie" = [])))]
 pub async fn invite_colleague(incoming: Incoming, caller: Merchant, people: Data<People>) -> Answer {
     let body: Invite = incoming.json().await?;
-    let invited = people.invite(caller.actor(), Some(caller.company), Role::Vendor, &body.email, &body.name).await?;
+    let invited = people.invite(caller.asker(), Some(caller.company), Role::Vendor, &body.email, &body.name).await?;
     Ok(HttpResponse::Created().json(PersonView::from(invited)))
 }
 
@@ -88,10 +88,10 @@ pub async fn change_colleague(incoming: Incoming, caller: Merchant, people: Data
     let mut member = people.get_colleague(caller.company, account).await?;
     let body: ChangeColleague = incoming.json().await?;
     if let Some(name) = &body.name {
-        member = people.rename(caller.actor(), account, name).await?;
+        member = people.rename(caller.asker(), account, name).await?;
     }
     if let Some(suspended) = body.suspended {
-        member = people.suspend_colleague(caller.actor(), caller.company, account, suspended).await?;
+        member = people.suspend_colleague(caller.asker(), caller.company, account, suspended).await?;
     }
     Ok(HttpResponse::Ok().json(PersonView::from(member)))
 }
@@ -104,6 +104,6 @@ pub async fn change_colleague(incoming: Incoming, caller: Merchant, people: Data
         (status = 409, description = "`last_person`", body = ProblemView, content_type = "application/problem+json")),
     security(("person" = []), ("cookie" = [])))]
 pub async fn remove_colleague(request: HttpRequest, caller: Merchant, people: Data<People>) -> Answer {
-    people.remove_colleague(caller.actor(), caller.company, id(&request, "Person")?).await?;
+    people.remove_colleague(caller.asker(), caller.company, id(&request, "Person")?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

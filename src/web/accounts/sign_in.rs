@@ -12,7 +12,7 @@ use crate::base::{Error, Secret};
 use crate::web::auth::cookies;
 use crate::web::body::{self, Incoming};
 use crate::web::error::{Answer, ProblemView};
-use crate::web::{PublicUrl, user_agent};
+use crate::web::{PublicUrl, origin, request_id};
 
 /// An address and its password.
 #[derive(Deserialize, ToSchema)]
@@ -65,9 +65,9 @@ pub struct PairView {
         (status = 403, description = "`account_not_verified`, `account_not_active` or `account_suspended`", body = ProblemView, content_type = "application/problem+json")),
     security(()))]
 pub async fn log_in(incoming: Incoming, sessions: Data<Sessions>) -> Answer {
-    let agent = user_agent(&incoming.request);
+    let origin = origin(&incoming.request);
     let body: LogIn = incoming.json().await?;
-    let opened = sessions.log_in(&body.email, Secret::new(body.password), Entrance::Account, agent).await?;
+    let opened = sessions.log_in(&body.email, Secret::new(body.password), Entrance::Account, origin).await?;
     let (login, pair) = (opened.login, opened.pair);
     Ok(HttpResponse::Ok().json(LoggedInView {
         refresh: pair.refresh.expose().to_owned(),
@@ -87,8 +87,9 @@ pub async fn log_in(incoming: Incoming, sessions: Data<Sessions>) -> Answer {
         (status = 401, response = crate::web::api::Unauthorized)),
     security(()))]
 pub async fn refresh_tokens(incoming: Incoming, sessions: Data<Sessions>) -> Answer {
+    let request_id = incoming.request_id();
     let body: RefreshToken = incoming.json().await?;
-    let pair = sessions.refresh(&body.refresh).await?.pair;
+    let pair = sessions.refresh(&body.refresh, request_id).await?.pair;
     let view = PairView { access: pair.access.expose().to_owned(), refresh: pair.refresh.expose().to_owned() };
     Ok(HttpResponse::Ok().json(view))
 }
@@ -105,7 +106,7 @@ pub async fn log_out(incoming: Incoming, sessions: Data<Sessions>, home: Data<Pu
     let bytes = incoming.bytes().await?;
     let token =
         if bytes.is_empty() { own_token(&request)? } else { Secret::new(body::parse::<RefreshToken>(&bytes)?.refresh) };
-    sessions.log_out(token.expose()).await?;
+    sessions.log_out(token.expose(), request_id(&request)).await?;
     let mut reply = HttpResponse::NoContent();
     if cookies::refresh_token(&request).is_some_and(|own| own == token) {
         for cookie in cookies::signed_out(&home) {

@@ -72,9 +72,10 @@ const SENT: &str = "OTP sent to your email.";
     responses((status = 201, description = "A code is on its way", body = RegisteredView), (status = 400, response = crate::web::api::BadRequest)),
     security(()))]
 pub async fn register(incoming: Incoming, people: Data<People>) -> Answer {
+    let request_id = incoming.request_id();
     let body: Register = incoming.json().await?;
     let new = SignUp { company_name: body.company_name, email: body.email, password: Secret::new(body.password) };
-    let done = people.register(new).await?;
+    let done = people.register(new, request_id).await?;
     let view = RegisteredView { id: done.id.0, company_name: done.company_name, email: done.email };
     Ok(HttpResponse::Created().json(view))
 }
@@ -85,8 +86,9 @@ pub async fn register(incoming: Incoming, people: Data<People>) -> Answer {
         (status = 400, description = "`bad_otp`: wrong, used, run out, tried too often, or nobody's", body = crate::web::error::ProblemView, content_type = "application/problem+json")),
     security(()))]
 pub async fn verify_otp(incoming: Incoming, people: Data<People>) -> Answer {
+    let request_id = incoming.request_id();
     let body: VerifyOtp = incoming.json().await?;
-    people.verify(&body.email, &body.otp).await?;
+    people.verify(&body.email, &body.otp, request_id).await?;
     Ok(HttpResponse::Ok().json(DetailView { detail: "OTP verified successfully." }))
 }
 

@@ -18,9 +18,10 @@ use futures_util::future::LocalBoxFuture;
 pub use people::{Merchant, Onboarding, SignedIn, Staff, SuperAdmin};
 
 use super::error::Problem;
+use super::request_id;
 use crate::accounts::sessions::{self, Kind};
 use crate::accounts::{Login, Scope, Token, Tokens};
-use crate::base::{Actor, Error, Result, Secret};
+use crate::base::{Actor, Asker, Error, Result, Secret};
 
 /// The scopes a handler needs.
 pub trait Needs: 'static {
@@ -130,6 +131,7 @@ pub async fn who(request: &HttpRequest) -> Result<Who> {
 pub struct Caller<N: Needs> {
     /// Who.
     pub who: Who,
+    request_id: Option<String>,
     needs: PhantomData<N>,
 }
 
@@ -138,6 +140,12 @@ impl<N: Needs> Caller<N> {
     #[must_use]
     pub fn actor(&self) -> Actor {
         self.who.actor()
+    }
+
+    /// The party that asks with this request.
+    #[must_use]
+    pub fn asker(&self) -> Asker {
+        Asker { actor: self.actor(), request_id: self.request_id.clone() }
     }
 }
 
@@ -150,7 +158,7 @@ impl<N: Needs> FromRequest for Caller<N> {
         Box::pin(async move {
             let who = who(&request).await?;
             N::SCOPES.iter().try_for_each(|scope| who.require(*scope))?;
-            Ok(Self { who, needs: PhantomData })
+            Ok(Self { who, request_id: request_id(&request), needs: PhantomData })
         })
     }
 }

@@ -9,25 +9,29 @@ use super::{bearer, cookies};
 use crate::accounts::sessions::Kind;
 use crate::accounts::{Company, Login, Role, Sessions};
 use crate::base::id::CompanyId;
-use crate::base::{Actor, Error, Result, Secret};
+use crate::base::{Actor, Asker, Error, Result, Secret};
 use crate::web::error::Problem;
+use crate::web::request_id;
 
 /// A person who has signed in, be it only to hand in papers: for what concerns nobody but the person.
 pub struct AnySignIn {
     /// The sign-in and whose it is.
     pub login: Login,
+    request_id: Option<String>,
 }
 
 /// A person who has signed in and may do what the role allows.
 pub struct SignedIn {
     /// The sign-in and whose it is.
     pub login: Login,
+    request_id: Option<String>,
 }
 
 /// A person of an active company.
 pub struct Merchant {
     /// The sign-in and whose it is.
     pub login: Login,
+    request_id: Option<String>,
     /// The company.
     pub company: CompanyId,
 }
@@ -36,12 +40,14 @@ pub struct Merchant {
 pub struct Staff {
     /// The sign-in and whose it is.
     pub login: Login,
+    request_id: Option<String>,
 }
 
 /// A person who decides who runs the platform.
 pub struct SuperAdmin {
     /// The sign-in and whose it is.
     pub login: Login,
+    request_id: Option<String>,
 }
 
 /// A person of a company that hands in its papers: with a sign-in good for nothing else, or of an active company.
@@ -49,6 +55,7 @@ pub struct SuperAdmin {
 pub struct Onboarding {
     /// The sign-in and whose it is.
     pub login: Login,
+    request_id: Option<String>,
     /// The company.
     pub company: Company,
 }
@@ -109,20 +116,28 @@ macro_rules! extractor {
             pub fn actor(&self) -> Actor {
                 self.login.person.actor()
             }
+
+            /// The party that asks with this request.
+            #[must_use]
+            pub fn asker(&self) -> Asker {
+                self.login.person.asker(self.request_id.clone())
+            }
         }
     };
 }
 
-extractor!(AnySignIn, |request| async { Ok(Self { login: login_of(&request).await? }) });
+extractor!(AnySignIn, |request| async {
+    Ok(Self { login: login_of(&request).await?, request_id: request_id(&request) })
+});
 
-extractor!(SignedIn, |request| async { Ok(Self { login: full(&request).await? }) });
+extractor!(SignedIn, |request| async { Ok(Self { login: full(&request).await?, request_id: request_id(&request) }) });
 
 extractor!(Merchant, |request| async {
     let login = full(&request).await?;
     let company = login.company.as_ref().map(|company| company.id);
     let company = company.filter(|_| login.person.role == Role::Vendor);
     let company = company.ok_or_else(|| Error::Forbidden("This is for people of a company.".into()))?;
-    Ok(Self { login, company })
+    Ok(Self { login, request_id: request_id(&request), company })
 });
 
 extractor!(Staff, |request| async {
@@ -130,7 +145,7 @@ extractor!(Staff, |request| async {
     if !login.person.role.is_staff() {
         return Err(Error::Forbidden("This is for people who run the platform.".into()));
     }
-    Ok(Self { login })
+    Ok(Self { login, request_id: request_id(&request) })
 });
 
 extractor!(SuperAdmin, |request| async {
@@ -138,12 +153,12 @@ extractor!(SuperAdmin, |request| async {
     if login.person.role != Role::SuperAdmin {
         return Err(Error::Forbidden("This is for super admins.".into()));
     }
-    Ok(Self { login })
+    Ok(Self { login, request_id: request_id(&request) })
 });
 
 extractor!(Onboarding, |request| async {
     let login = login_of(&request).await?;
     let company = login.company.clone().filter(|_| login.person.role == Role::Vendor);
     let company = company.ok_or_else(|| Error::Forbidden("This is for people of a company.".into()))?;
-    Ok(Self { login, company })
+    Ok(Self { login, request_id: request_id(&request), company })
 });

@@ -13,8 +13,8 @@ use actix_web::{Error, HttpMessage as _};
 use super::cookies::{self, Renewed};
 use crate::accounts::Sessions;
 use crate::base::{self, Clock};
-use crate::web::PublicUrl;
 use crate::web::guard::routed_path;
+use crate::web::{PublicUrl, request_id};
 
 /// Wraps the whole app, inside the guard: `App::new().wrap(from_fn(renewal::renew))`.
 ///
@@ -31,7 +31,7 @@ pub async fn renew<B: MessageBody + 'static>(
         return next.call(request).await;
     }
     let Some(token) = cookies::refresh_token(request.request()) else { return next.call(request).await };
-    let fresh = match sessions.refresh(token.expose()).await {
+    let fresh = match sessions.refresh(token.expose(), request_id(request.request())).await {
         Ok(opened) => {
             request.extensions_mut().insert(Renewed(opened.pair.access.clone()));
             Some(cookies::signed_in(&opened.pair, &home, clock.now()))

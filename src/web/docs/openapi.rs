@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 use actix_web::web::Bytes;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder,
 };
@@ -183,7 +185,8 @@ fn add_pattern(parameter: &mut RefOr<Parameter>) {
 /// Where a system's token is good, a person is too, who may be allowed more or less; and a person may be a browser.
 fn add_people(operation: &mut Operation) {
     let Some(security) = &mut operation.security else { return };
-    let missing = |security: &[SecurityRequirement], name| !security.contains(&SecurityRequirement::new(name, NO_SCOPES));
+    let missing =
+        |security: &[SecurityRequirement], name| !security.contains(&SecurityRequirement::new(name, NO_SCOPES));
     let has_token = security.iter().any(|way| serde_json::to_value(way).is_ok_and(|way| way.get("bearer").is_some()));
     if has_token && missing(security, "person") {
         security.push(SecurityRequirement::new("person", NO_SCOPES));

@@ -26,8 +26,8 @@ fn open_stream() {}
 /// Answers at once when something happened after `since`, else with the next event or after `wait` seconds.
 #[utoipa::path(get, path = "/live/poll", tag = "Live", operation_id = "poll_order",
     params(("pass" = Option<String>, Query, description = "The tracking pass, when it is not in the Authorization header"),
-        ("since" = Option<i64>, Query, minimum = 0, description = "The newest event known to the caller"),
-        ("wait" = Option<u64>, Query, minimum = 0, description = "Seconds to wait; 25 when left out, more than 55 is taken for 55")),
+        ("since" = Option<i64>, Query, description = "The newest event known to the caller"),
+        ("wait" = Option<u16>, Query, minimum = 0, maximum = 65535, description = "Seconds to wait; 25 when left out, more than 55 is taken for 55")),
     responses((status = 200, description = "The order now, and the events after `since`: of very many the first; go on from `seq`", body = TrackedView),
         (status = 400, response = crate::web::api::BadRequest), (status = 404, response = crate::web::api::NotFound),
         (status = 410, description = "`expired` or `revoked`", body = ProblemView, content_type = "application/problem+json")),

@@ -46,9 +46,9 @@ pub struct OnboardingTokenView {
             content_type = "application/problem+json")),
     security(()))]
 pub async fn open_onboarding(incoming: Incoming, sessions: Data<Sessions>) -> Answer {
-    let agent = super::user_agent(&incoming.request);
+    let origin = super::origin(&incoming.request);
     let body: OpenOnboarding = incoming.json().await?;
-    let opened = sessions.log_in(&body.email, Secret::new(body.password), Entrance::Onboarding, agent).await?;
+    let opened = sessions.log_in(&body.email, Secret::new(body.password), Entrance::Onboarding, origin).await?;
     Ok(HttpResponse::Ok().json(OnboardingTokenView { access: opened.pair.access.expose().to_owned() }))
 }
 
@@ -133,7 +133,7 @@ pub struct ShownSecretView {
         (status = 410, description = "`already_shown`: rotate it to get a new one", body = ProblemView, content_type = "application/problem+json")),
     security(("person" = [])))]
 pub async fn show_webhook_secret(who: Merchant, secrets: Data<WebhookSecrets>) -> Answer {
-    let shown = secrets.reveal(who.actor(), who.company).await?;
+    let shown = secrets.reveal(who.asker(), who.company).await?;
     let gone = || Error::gone("already_shown", "The secret was shown before. Make a new one to see one again.");
     let secret = shown.ok_or_else(gone)?.expose().to_owned();
     Ok(HttpResponse::Ok().json(ShownSecretView { secret }))

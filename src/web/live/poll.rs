@@ -21,7 +21,7 @@ use crate::live::worker::Arrival;
 pub struct Watch {
     pass: Option<String>,
     since: Option<i64>,
-    wait: Option<u64>,
+    wait: Option<u16>,
 }
 
 /// Under the 60 s after which proxies cut a silent request.
@@ -42,7 +42,7 @@ pub async fn poll_order(request: HttpRequest, watch: Query<Watch>, worker: web::
         return problem::crowded();
     };
     let held = Held { conn, worker: Rc::clone(&worker) };
-    let wait = Duration::from_secs(wait.unwrap_or(25).min(MAX_WAIT));
+    let wait = Duration::from_secs(u64::from(wait.unwrap_or(25)).min(MAX_WAIT));
     let since = since.map(|since| since.max(0));
     let answer = worker.answer_poll(&held.conn, order, grant, since, wait, |waker| bell.listen(waker)).await;
     match answer {

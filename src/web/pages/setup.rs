@@ -15,7 +15,7 @@ use crate::accounts::{Admins, Sessions};
 use crate::base::error::Invalid;
 use crate::base::{Clock, Error, Secret};
 use crate::web::auth::cookies;
-use crate::web::{PublicUrl, user_agent};
+use crate::web::{PublicUrl, origin, request_id};
 
 /// What the form sends.
 #[derive(Default, Deserialize)]
@@ -60,11 +60,12 @@ pub(super) async fn set_up_admin(
 ) -> HttpResponse {
     let (wish, sent) = (Wish::of(&req), form.map(Form::into_inner).unwrap_or_default());
     let link = Secret::new(link.into_inner());
-    match admins.set_up(&link, &sent.email, &sent.name, Secret::new(sent.password.clone())).await {
+    let password = Secret::new(sent.password.clone());
+    match admins.set_up(&link, &sent.email, &sent.name, password, request_id(&req)).await {
         Ok(admin) => {
             let mut done = reply(&pages, StatusCode::CREATED, &Stage::Done, &wish);
             // The admin is made either way, and can sign in by hand.
-            match sessions.open(admin.id, Kind::Full, user_agent(&req)).await {
+            match sessions.open(admin.id, Kind::Full, origin(&req)).await {
                 Ok(opened) => cookies::give(&mut done, &cookies::signed_in(&opened.pair, &home, clock.now())),
                 Err(error) => tracing::warn!(%error, "the new admin could not be signed in"),
             }

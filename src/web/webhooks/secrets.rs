@@ -128,7 +128,7 @@ pub async fn create_webhook_secret(
                 let message = "There is a secret already; replace it by POST /api/v1/company/webhook-secrets/rotate.";
                 return Err(Error::conflict("secret_exists", message).into());
             }
-            let (known, secret) = secrets.rotate(caller.actor(), company).await?;
+            let (known, secret) = secrets.rotate(caller.asker(), company).await?;
             NewWebhookSecretView { secret: Some(secret.expose().to_owned()), about: known.into() }
         }
         (Source::Ordercast, Some(_)) => {
@@ -136,7 +136,7 @@ pub async fn create_webhook_secret(
             return Err(Error::invalid_field("secret", "bad_secret", message).into());
         }
         (source, secret) => {
-            let known = secrets.set(caller.actor(), company, source, &secret.unwrap_or_default()).await?;
+            let known = secrets.set(caller.asker(), company, source, &secret.unwrap_or_default()).await?;
             NewWebhookSecretView { secret: None, about: known.into() }
         }
     };
@@ -162,7 +162,7 @@ pub async fn rotate_webhook_secret(
     let body = if bytes.is_empty() { None } else { body::parse::<Option<RotateWebhookSecret>>(&bytes)? };
     let body = body.unwrap_or_default();
     let company = company_of(&caller, body.company.as_deref(), &companies).await?;
-    let (known, secret) = secrets.rotate(caller.actor(), company).await?;
+    let (known, secret) = secrets.rotate(caller.asker(), company).await?;
     let view = NewWebhookSecretView { secret: Some(secret.expose().to_owned()), about: known.into() };
     Ok(HttpResponse::Created().json(view))
 }
@@ -183,6 +183,6 @@ pub async fn revoke_webhook_secret(
 ) -> Answer {
     let company = company_in_query(&request, &caller, &companies, &["company"]).await?;
     let id = segment(&request, "id")?.parse().map_err(|_| Error::NotFound("Webhook secret"))?;
-    secrets.revoke(caller.actor(), company, id).await?;
+    secrets.revoke(caller.asker(), company, id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -90,7 +90,7 @@ pub async fn set_inbound_status(
     let body: SetInboundStatus = incoming.json().await?;
     let company = company_of(&caller, body.company.as_deref(), &companies).await?;
     let source = body.source.unwrap_or(Source::Ordercast);
-    let mapping = webhooks.statuses().set(caller.actor(), company, source, &body.theirs, body.ours).await?;
+    let mapping = webhooks.statuses().set(caller.asker(), company, source, &body.theirs, body.ours).await?;
     Ok(HttpResponse::Ok().json(InboundStatusView::from(mapping)))
 }
 
@@ -114,6 +114,6 @@ pub async fn delete_inbound_status(
     let source = query.one("source")?.map_or(Ok(Source::Ordercast), str::parse)?;
     let missing = || Error::invalid_field("theirs", "required", "theirs names the word to forget");
     let theirs = query.one("theirs")?.ok_or_else(missing)?;
-    webhooks.statuses().remove(caller.actor(), company, source, theirs).await?;
+    webhooks.statuses().remove(caller.asker(), company, source, theirs).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -17,7 +17,7 @@ use crate::accounts::Source;
 use crate::audit::{self, Record};
 use crate::base::id::{CompanyId, InboxId, OrderId};
 use crate::base::page::{Cursor, Page};
-use crate::base::{Actor, Clock, Error, Result};
+use crate::base::{Asker, Clock, Error, Result};
 use crate::db::{Conn, Db};
 
 /// What was made of a body.
@@ -200,15 +200,6 @@ pub struct Filter {
     pub to: Option<Timestamp>,
 }
 
-/// Who has bodies run again.
-#[derive(Clone, Debug)]
-pub struct Asker {
-    /// Who.
-    pub actor: Actor,
-    /// The request that asked for it.
-    pub request_id: Option<String>,
-}
-
 /// What else is known about the same subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Later {
@@ -258,20 +249,23 @@ impl Inbox {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn note_rerun(&self, asker: &Asker, id: InboxId, verdict: Verdict) -> Result<()> {
-        let (asker, at) = (asker.clone(), self.clock.now());
-        let detail = audit::detail(&serde_json::json!({"verdict": verdict}))?;
+        self.note(asker.clone(), id, "inbox.rerun", &serde_json::json!({"verdict": verdict})).await
+    }
+
+    async fn note(&self, by: Asker, id: InboxId, action: &'static str, detail: &serde_json::Value) -> Result<()> {
+        let (at, detail) = (self.clock.now(), audit::detail(detail)?);
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
                     let Some((entry, _)) = store::find(conn, None, id).await? else { return Ok(()) };
                     let record = Record {
-                        actor: asker.actor,
+                        actor: by.actor,
                         at,
                         company: Some(entry.company),
                         subject: "inbox",
                         subject_id: id.to_string(),
-                        action: "inbox.rerun",
-                        request_id: asker.request_id,
+                        action,
+                        request_id: by.request_id,
                         detail,
                     };
                     audit::record(conn, vec![record]).await
@@ -295,6 +289,20 @@ impl Inbox {
     pub async fn get(&self, company: Option<CompanyId>, id: InboxId) -> Result<(Entry, Vec<u8>)> {
         let found = self.db.read(move |conn| Box::pin(store::find(conn, company, id))).await?;
         found.ok_or(Error::NotFound("Webhook"))
+    }
+
+    /// As [`Inbox::get`], for somebody to read: who is not of the company leaves a row in its trail, for bodies hold
+    /// what customers entrust to their shop.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none that the asker may see.
+    pub async fn open(&self, asker: Asker, id: InboxId) -> Result<(Entry, Vec<u8>)> {
+        let own = asker.actor.company();
+        let found = self.get(own, id).await?;
+        if own.is_none() {
+            self.note(asker, id, "inbox.read", &serde_json::json!({})).await?;
+        }
+        Ok(found)
     }
 
     /// A page of entries, the newest first.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::accounts::Source;
 use crate::audit::{self, Record};
 use crate::base::id::CompanyId;
-use crate::base::{Actor, Clock, Error, Result};
+use crate::base::{Asker, Clock, Error, Result};
 use crate::db::Db;
 use crate::orders::Status;
 
@@ -65,13 +65,13 @@ impl Statuses {
     /// `Invalid` when the word is empty or too long, or there are too many.
     pub async fn set(
         &self,
-        by: Actor,
+        by: impl Into<Asker>,
         company: CompanyId,
         source: Source,
         theirs: &str,
         ours: Option<Status>,
     ) -> Result<Mapping> {
-        let theirs = normal(theirs);
+        let (by, theirs) = (by.into(), normal(theirs));
         if theirs.is_empty() || theirs.chars().count() > LONGEST || theirs.chars().any(char::is_control) {
             let message = format!("theirs must be 1 to {LONGEST} printable characters");
             return Err(Error::invalid_field("theirs", "bad_word", message));
@@ -101,7 +101,8 @@ impl Statuses {
     ///
     /// # Errors
     /// `NotFound` when the company has no such word.
-    pub async fn remove(&self, by: Actor, company: CompanyId, source: Source, theirs: &str) -> Result<()> {
+    pub async fn remove(&self, by: impl Into<Asker>, company: CompanyId, source: Source, theirs: &str) -> Result<()> {
+        let by = by.into();
         let gone = Mapping { source, theirs: normal(theirs), ours: None, updated_at: self.clock.now() };
         self.db
             .transact(move |conn| {
@@ -157,16 +158,16 @@ fn normal(word: &str) -> String {
     word.trim().to_lowercase()
 }
 
-fn record(actor: Actor, company: CompanyId, mapping: &Mapping, action: &'static str) -> Result<Record> {
+fn record(by: Asker, company: CompanyId, mapping: &Mapping, action: &'static str) -> Result<Record> {
     let detail = serde_json::json!({"source": mapping.source, "theirs": mapping.theirs, "ours": mapping.ours});
     Ok(Record {
-        actor,
+        actor: by.actor,
         at: mapping.updated_at,
         company: Some(company),
         subject: "company",
         subject_id: company.to_string(),
         action,
-        request_id: None,
+        request_id: by.request_id,
         detail: audit::detail(&detail)?,
     })
 }

@@ -17,10 +17,10 @@ pub const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntraile
 /// Signs a shop up and proves its address by the code in the mail; its company waits for approval from then on.
 pub async fn sign_up(app: &TestApp, office: &mut PostOffice, email: &str, company: &str) {
     let new = SignUp { company_name: company.into(), email: email.into(), password: Secret::new(PASSWORD) };
-    app.parts.people.register(new).await.expect("a sign-up");
+    app.parts.people.register(new, None).await.expect("a sign-up");
     let mail = office.next().await;
     assert_eq!(mail.to, email);
-    app.parts.people.verify(email, &code(&mail)).await.expect("a good code");
+    app.parts.people.verify(email, &code(&mail), None).await.expect("a good code");
 }
 
 /// The access token of a sign-in that is good for handing in papers only.

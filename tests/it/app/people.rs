@@ -1,7 +1,7 @@
 //! People for tests: signed up over HTTP with a code from the post office, or put there at once where that is not the point.
 
 use ordercast::accounts::people::register::SignUp;
-use ordercast::accounts::sessions::{Entrance, Kind};
+use ordercast::accounts::sessions::{Entrance, Kind, Origin};
 use ordercast::accounts::{Login, Opened, Role};
 use ordercast::base::id::{AccountId, CompanyId};
 use ordercast::base::{Actor, Clock, Secret};
@@ -56,7 +56,7 @@ pub async fn sign_up(app: &TestApp, office: &mut PostOffice, email: &str) -> Str
 /// Somebody of a company of its own that is approved already.
 pub async fn merchant(app: &TestApp, email: &str) -> (AccountId, CompanyId) {
     let new = SignUp { company_name: email.into(), email: email.into(), password: Secret::new(PASSWORD) };
-    let account = app.parts.people.register(new).await.expect("a sign-up").id;
+    let account = app.parts.people.register(new, None).await.expect("a sign-up").id;
     let company = app.parts.people.get(account).await.expect("a person").person.company.expect("a company");
     approve(app, email).await;
     (account, company)
@@ -77,7 +77,7 @@ pub async fn staff(app: &TestApp, role: Role, email: &str) -> AccountId {
 
 /// Opens a sign-in with the password.
 pub async fn log_in(app: &TestApp, email: &str) -> Opened {
-    let opened = app.parts.sessions.log_in(email, Secret::new(PASSWORD), Entrance::Account, None).await;
+    let opened = app.parts.sessions.log_in(email, Secret::new(PASSWORD), Entrance::Account, Origin::default()).await;
     let opened = opened.unwrap_or_else(|error| panic!("{email}: {error}"));
     journal::secret(PASSWORD);
     journal::secret(opened.pair.access.expose());

@@ -13,7 +13,7 @@ use crate::accounts::{Login, Sessions};
 use crate::base::{Error, Secret};
 use crate::web::auth::{cookies, query_value};
 use crate::web::pages::form::{self, Field};
-use crate::web::{PublicUrl, user_agent};
+use crate::web::{PublicUrl, origin, request_id};
 
 /// What the form sends.
 #[derive(Default, Deserialize)]
@@ -49,9 +49,9 @@ pub(super) async fn log_in(
     form: Result<Form<LogIn>, actix_web::Error>,
 ) -> HttpResponse {
     let sent = form.map(Form::into_inner).unwrap_or_default();
-    let agent = user_agent(&visit.request);
+    let origin = origin(&visit.request);
     let frame = visit.frame();
-    match sessions.log_in(&sent.email, Secret::new(sent.password.clone()), Entrance::Either, agent).await {
+    match sessions.log_in(&sent.email, Secret::new(sent.password.clone()), Entrance::Either, origin).await {
         Ok(opened) => {
             let next = own_path(&sent.next).filter(|_| opened.login.kind == Kind::Full);
             let mut reply = go(next.unwrap_or_else(|| home_of(&opened.login)));
@@ -76,7 +76,7 @@ pub(super) async fn log_in(
 /// `POST /logout`
 pub(super) async fn log_out(visit: Visit, sessions: Data<Sessions>, home: Data<PublicUrl>) -> HttpResponse {
     if let Some(login) = visit.login() {
-        match sessions.end(login.person.clone(), login.id).await {
+        match sessions.end(login.person.clone(), login.id, request_id(&visit.request)).await {
             Ok(()) | Err(Error::NotFound(_)) => {}
             Err(error) => return visit.refuse(error),
         }

@@ -11,6 +11,7 @@ use crate::accounts::People;
 use crate::base::error::Invalid;
 use crate::base::{Error, Secret};
 use crate::web::pages::form::{self, Field};
+use crate::web::request_id;
 
 /// What the forms send.
 #[derive(Default, Deserialize)]
@@ -62,7 +63,8 @@ pub(super) async fn reset(
     form: Result<Form<Reset>, actix_web::Error>,
 ) -> HttpResponse {
     let sent = form.map(Form::into_inner).unwrap_or_default();
-    match people.reset_password(&sent.email, sent.otp.trim(), Secret::new(sent.password.clone())).await {
+    let (password, request_id) = (Secret::new(sent.password.clone()), request_id(&visit.request));
+    match people.reset_password(&sent.email, sent.otp.trim(), password, request_id).await {
         Ok(_) => go("/login?said=reset"),
         Err(Error::Invalid(refused)) => ask(&visit, StatusCode::BAD_REQUEST, &sent, Some(&refused)),
         Err(error) => visit.refuse(error),

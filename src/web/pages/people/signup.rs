@@ -16,7 +16,7 @@ use crate::base::{Error, Secret};
 use crate::web::auth::cookies;
 use crate::web::pages::Frame;
 use crate::web::pages::form::{self, Field};
-use crate::web::{PublicUrl, user_agent};
+use crate::web::{PublicUrl, origin, request_id};
 
 /// Seconds between two codes.
 const COOLDOWN: u64 = 60;
@@ -58,7 +58,7 @@ pub(super) async fn sign_up(
         email: sent.email.clone(),
         password: Secret::new(sent.password.clone()),
     };
-    match people.register(new).await {
+    match people.register(new, request_id(&visit.request)).await {
         Ok(done) => ask_code(&visit, StatusCode::CREATED, &done.email, None, None),
         Err(Error::Invalid(refused)) => ask(&visit, StatusCode::BAD_REQUEST, &sent, Some(&refused)),
         Err(error) => visit.refuse(error),
@@ -79,14 +79,14 @@ pub(super) async fn verify(
     form: Result<Form<Proof>, actix_web::Error>,
 ) -> HttpResponse {
     let sent = form.map(Form::into_inner).unwrap_or_default();
-    let account = match people.verify(&sent.email, sent.otp.trim()).await {
+    let account = match people.verify(&sent.email, sent.otp.trim(), request_id(&visit.request)).await {
         Ok(account) => account,
         Err(Error::Invalid(refused)) => {
             return ask_code(&visit, StatusCode::BAD_REQUEST, &sent.email, None, Some(&refused));
         }
         Err(error) => return visit.refuse(error),
     };
-    match sessions.open(account, Kind::Onboarding, user_agent(&visit.request)).await {
+    match sessions.open(account, Kind::Onboarding, origin(&visit.request)).await {
         Ok(opened) => {
             let mut reply = go("/kyc");
             super::login::set(&mut reply, cookies::signed_in(&opened.pair, &home, visit.now()));

@@ -11,6 +11,7 @@ use crate::accounts::webhook_secrets::{Source, WebhookSecret};
 use crate::accounts::{Company, Login, WebhookSecrets};
 use crate::base::Secret;
 use crate::web::pages::Frame;
+use crate::web::request_id;
 
 /// `GET /start`
 pub(super) async fn get_start(visit: Visit, secrets: Data<WebhookSecrets>) -> Answered {
@@ -21,7 +22,7 @@ pub(super) async fn get_start(visit: Visit, secrets: Data<WebhookSecrets>) -> An
 /// `POST /start/secret`: shows the secret an approval made, to whoever of the company asks first.
 pub(super) async fn show_secret(visit: Visit, secrets: Data<WebhookSecrets>) -> Answered {
     let (login, company) = visit.of_merchant()?;
-    Ok(match secrets.reveal(login.person.actor(), company.id).await {
+    Ok(match secrets.reveal(login.person.asker(request_id(&visit.request)), company.id).await {
         Ok(Some(secret)) => show(&visit, &secrets, login, company, Some(&secret)).await,
         Ok(None) => go("/start"),
         Err(error) => visit.refuse(error),
@@ -31,7 +32,7 @@ pub(super) async fn show_secret(visit: Visit, secrets: Data<WebhookSecrets>) -> 
 /// `POST /start/secret/replace`: makes a new secret and shows it; the one before works for a day more.
 pub(super) async fn replace_secret(visit: Visit, secrets: Data<WebhookSecrets>) -> Answered {
     let (login, company) = visit.of_merchant()?;
-    Ok(match secrets.rotate(login.person.actor(), company.id).await {
+    Ok(match secrets.rotate(login.person.asker(request_id(&visit.request)), company.id).await {
         Ok((_, secret)) => show(&visit, &secrets, login, company, Some(&secret)).await,
         Err(error) => visit.refuse(error),
     })
