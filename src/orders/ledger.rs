@@ -115,7 +115,7 @@ impl Ledger {
     }
 
     fn think(&mut self, place: (usize, usize), wish: &Wish, what: &What, now: Timestamp) -> Outcome {
-        let cause = Cause { actor: &wish.actor, request_id: wish.request_id.as_deref(), at: now };
+        let cause = Cause { actor: &wish.actor, request_id: wish.request_id.as_deref(), reason: None, at: now };
         match what {
             What::Create(new) => self.think_create(place, cause, new),
             What::Change(target, change) => self.think_change(place, cause, target, change),

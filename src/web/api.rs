@@ -96,6 +96,7 @@ routes! {
     "/api/v1/admin/companies/{id}/restore" => { post: accounts::admin.restore_company };
     "/api/v1/admin/companies/{id}" => { get: wallet::selling.get_company_terms, patch: wallet::selling.change_company_terms };
     "/api/v1/admin/companies/{id}/wallet-adjustments" => { post: wallet::selling.adjust_wallet };
+    "/api/v1/admin/orders/{id}/credit" => { post: wallet::credit.act_on_credit };
     "/api/v1/admin/payouts" => { get: wallet::payouts.list_payouts };
     "/api/v1/admin/payouts.csv" => { get: wallet::payouts.get_payout_file };
     "/api/v1/admin/payouts/{id}/approve" => { post: wallet::payouts.approve_payout };

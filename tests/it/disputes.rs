@@ -126,6 +126,41 @@ async fn a_dismissed_objection_delivers_and_its_credit_is_released_when_its_days
     assert_eq!(purse(&app, &crew).await, (0, 900));
 }
 
+#[tokio::test]
+async fn staff_freezes_unfreezes_and_releases_by_hand_and_says_why() {
+    let (app, clock) = still().await;
+    let crew = shop(&app, "juniper").await;
+    let (order, ..) = asked(&app, &crew).await;
+    let path = format!("/api/v1/admin/orders/{}/credit", order.id);
+    let act = async |crew: &Crew<'_>, act: &str| {
+        crew.staff.post(&path, &json!({"act": act, "reason": "The customer has called"})).await
+    };
+    assert_eq!(act(&crew, "freeze").await.problem(), (409, "not_held"), "nothing is credited yet");
+    set(&crew, &order, "delivered").await;
+    assert_eq!(crew.owner.post(&path, &json!({"act": "release", "reason": "x"})).await.problem(), (403, "forbidden"));
+    assert_eq!(crew.staff.post(&path, &json!({"act": "release", "reason": " "})).await.problem(), (400, "bad_reason"));
+    for _ in 0..2 {
+        let frozen = act(&crew, "freeze").await;
+        assert_eq!((frozen.status, &frozen.body["credit"]["held_by_dispute"]), (200, &json!(true)), "{frozen:?}");
+    }
+    assert_eq!(act(&crew, "release").await.problem(), (409, "not_held"), "it is in dispute");
+    let crew = wait(&app, &clock, crew, "juniper").await;
+    assert_eq!(purse(&app, &crew).await, (900, 0));
+    assert_eq!(act(&crew, "unfreeze").await.body["credit"]["held_by_dispute"], false);
+    for _ in 0..2 {
+        let released = act(&crew, "release").await;
+        assert_eq!((released.status, &released.body["credit"]["state"]), (200, &json!("available")), "{released:?}");
+    }
+    assert_eq!(purse(&app, &crew).await, (0, 900));
+    assert_eq!(act(&crew, "freeze").await.problem(), (409, "not_held"), "too late");
+    let told = ["wallet.credited", "wallet.frozen", "wallet.unfrozen", "wallet.released"];
+    assert_eq!(trail(&app, &crew, order.id).await, told);
+    let all = ordercast::audit::history(&app.parts.db, "wallet", crew.company.to_string()).await.expect("the trail");
+    let why = all.iter().filter(|entry| entry.detail["reason"] == "The customer has called").count();
+    assert_eq!(why, 3, "{all:?}");
+    verify(&app.parts.db).await.expect("the ledger is right");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_an_objection_and_a_delivery_at_the_same_moment_neither_misses_the_other() {
     let (app, clock) = still().await;

@@ -4,6 +4,7 @@ use ordercast::accounts::Role;
 use ordercast::base::id::OrderId;
 use ordercast::base::{Clock, Money};
 use ordercast::orders::{Customer, Item, NewOrder, Order, Status};
+use ordercast::wallet::books::Act;
 use serde_json::json;
 
 use crate::app::TestApp;
@@ -11,7 +12,7 @@ use crate::app::chromium::Browser;
 use crate::app::crew::Crew;
 use crate::app::people::staff;
 use crate::merchant_journey::{fill, headline, log_in, look_at, press};
-use crate::wallet::{Market, admin};
+use crate::wallet::{Market, admin, by};
 
 async fn go(browser: &Browser, app: &TestApp, path: &str, title: &str) {
     browser.driver.goto(format!("{}{path}", app.url)).await.expect("the page opens");
@@ -37,7 +38,7 @@ async fn trade(market: &Market) {
         let order = market.priced(Status::Shipped, (amount, currency)).await;
         market.set(admin(), order, Status::Delivered).await.expect("delivered");
         if nth < 2 {
-            market.app.parts.money.wallets.release(admin(), order, None).await.expect("released");
+            market.app.parts.money.wallets.act(by(admin()), order, Act::Release).await.expect("released");
         }
         if nth == 4 {
             market.set(admin(), order, Status::Returned).await.expect("returned");

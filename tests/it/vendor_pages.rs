@@ -4,12 +4,14 @@ use ordercast::accounts::Role;
 use ordercast::base::id::CompanyId;
 use ordercast::base::{Actor, Money};
 use ordercast::orders::{Change, Customer, Item, NewOrder, Order, OrderRef, Status};
+use ordercast::wallet::books::Act;
 
 use crate::app::TestApp;
 use crate::app::chromium::Browser;
 use crate::app::people::{merchant, staff};
 use crate::merchant_journey::{fill, headline, log_in, look_at, press};
 use crate::merchant_pages::Reader;
+use crate::wallet::by;
 
 const SHOP: &str = "owner@shop.example";
 
@@ -70,7 +72,7 @@ async fn earn(app: &TestApp, shop: &mut Reader<'_>, order: &Order) {
 async fn get_paid(app: &TestApp, shop: &mut Reader<'_>, staff: &mut Reader<'_>, order: &Order) {
     let purse = shop.get("/vendor/wallet").await.text;
     assert!(purse.contains("€30.15") && purse.contains("MB1031") && !purse.contains(r#"name="amount""#), "{purse}");
-    app.parts.money.wallets.release(Actor::System("tests"), order.id, None).await.expect("a release");
+    app.parts.money.wallets.act(by(Actor::System("tests")), order.id, Act::Release).await.expect("a release");
     let ask = async |shop: &mut Reader<'_>, id: &str, amount: &str| {
         shop.post("/vendor/wallet/payout", &[("id", id), ("amount", amount), ("currency", "EUR")]).await
     };

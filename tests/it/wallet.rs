@@ -8,6 +8,7 @@ use ordercast::base::id::{AccountId, CompanyId, OrderId, PayoutId};
 use ordercast::base::{Actor, Clock, Error, Money};
 use ordercast::orders::{Advanced, Change, NewOrder, Order, OrderRef, Status};
 use ordercast::wallet::Credited;
+use ordercast::wallet::books::{Act, Caused};
 use ordercast::wallet::sellers::Terms;
 use ordercast::wallet::verify::verify;
 use serde_json::json;
@@ -22,6 +23,11 @@ const TESTS: Actor = Actor::System("tests");
 /// Who runs the platform, called directly.
 pub fn admin() -> Actor {
     Actor::Admin { account: AccountId::new(), name: "Rina".into(), is_super: false }
+}
+
+/// Somebody who acts about a credit by hand.
+pub fn by(actor: Actor) -> Caused {
+    Caused { actor, request_id: None, reason: None }
 }
 
 /// A deployment with a vendor of the marketplace and a platform-wide rate of ten percent.
@@ -278,7 +284,7 @@ async fn what_is_held_is_released_after_its_days_once_and_not_while_it_is_disput
     for order in [calm, disputed] {
         market.set(admin(), order, Status::Delivered).await.expect("delivered");
     }
-    assert!(wallets.freeze(admin(), disputed, None).await.expect("asked"));
+    assert!(wallets.act(by(admin()), disputed, Act::Freeze).await.expect("asked"));
     market.wait_days(2);
     assert_eq!(wallets.release_due().await.expect("a sweep"), 0);
     market.wait_days(1);
@@ -286,9 +292,9 @@ async fn what_is_held_is_released_after_its_days_once_and_not_while_it_is_disput
     assert!(sweeps.iter().all(Result::is_ok), "{sweeps:?}");
     assert_eq!(transactions(&market.app, "release").await, 1);
     assert_eq!((market.balance("held", "USD").await, market.balance("available", "USD").await), (1800, 900));
-    assert!(!wallets.freeze(admin(), calm, None).await.expect("asked"), "too late");
-    assert!(!wallets.release(TESTS, disputed, None).await.expect("asked"), "disputed");
-    assert!(wallets.unfreeze(admin(), disputed, None).await.expect("asked"));
+    assert!(!wallets.act(by(admin()), calm, Act::Freeze).await.expect("asked"), "too late");
+    assert!(!wallets.act(by(TESTS), disputed, Act::Release).await.expect("asked"), "disputed");
+    assert!(wallets.act(by(admin()), disputed, Act::Unfreeze).await.expect("asked"));
     wallets.release_due().await.expect("a sweep");
     assert_eq!((market.balance("held", "USD").await, market.balance("available", "USD").await), (0, 2700));
     verify(&market.app.parts.db).await.expect("right");
@@ -310,8 +316,8 @@ async fn a_customers_confirmation_releases_at_once_and_a_company_may_have_days_o
         900,
         "the second one's days are over, the first one's are not"
     );
-    assert!(wallets.release(TESTS, first, None).await.expect("released"));
-    assert!(!wallets.release(TESTS, first, None).await.expect("asked again"));
+    assert!(wallets.act(by(TESTS), first, Act::Release).await.expect("released"));
+    assert!(!wallets.act(by(TESTS), first, Act::Release).await.expect("asked again"));
     assert_eq!(market.balance("available", "USD").await, 1800);
 }
 

@@ -188,7 +188,8 @@ impl Confirmations {
                 let (state, by, at) = (decided.state, Some(decided.by), decided.at);
                 let held = Held { state, decided_by: by, decided_at: Some(at), reason: decided.reason, ..held };
                 if state == State::Disputed {
-                    let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at };
+                    let (request, reason) = (request_id.as_deref(), None);
+                    let cause = Cause { actor: &actor, request_id: request, reason, at };
                     freeze(conn, cause, held.order, true).await?;
                 }
                 audit::record(conn, vec![record(actor, &held, request_id, at)?]).await?;

@@ -104,6 +104,28 @@ pub struct Wanted {
     pub until: Option<Timestamp>,
 }
 
+/// What can be done about a credit that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// It is not released while the delivery is in dispute.
+    Freeze,
+    /// The dispute is over: it is released when its time has come.
+    Unfreeze,
+    /// It is released now.
+    Release,
+}
+
+/// Who causes something by hand, by which request, and why.
+#[derive(Clone, Debug)]
+pub struct Caused {
+    /// Who.
+    pub actor: Actor,
+    /// By which request.
+    pub request_id: Option<String>,
+    /// Why, in one line.
+    pub reason: Option<String>,
+}
+
 /// Wallets. Cheap to clone.
 #[derive(Clone)]
 pub struct Wallets {
@@ -164,54 +186,29 @@ impl Wallets {
         Ok(Page { data, next })
     }
 
-    /// Releases an order's credit now, as when the customer has confirmed to have got it. Says whether there was one to
-    /// release: twice is harmless, and a disputed credit stays held.
+    /// Does something about an order's credit by hand. Says whether it is so now: what was never credited, or is no
+    /// longer held, can neither be frozen nor released, and what is under dispute is not released. Twice is harmless.
     ///
     /// # Errors
-    /// `Unavailable` when the database is out of reach.
-    pub async fn release(&self, actor: Actor, order: OrderId, request_id: Option<String>) -> Result<bool> {
+    /// `Invalid` when the reason is none; `Unavailable` when the database is out of reach.
+    pub async fn act(&self, caused: Caused, order: OrderId, act: Act) -> Result<bool> {
+        caused.reason.as_deref().map_or(Ok(()), check_reason)?;
         let now = self.clock.now();
         let work = self.db.transact(move |conn| {
             Box::pin(async move {
+                let cause = Cause {
+                    actor: &caused.actor,
+                    request_id: caused.request_id.as_deref(),
+                    reason: caused.reason.as_deref(),
+                    at: now,
+                };
+                if act != Act::Release {
+                    return freeze(conn, cause, order, act == Act::Freeze).await;
+                }
                 let credit = super::store::lock_newest_credits(conn, &[order]).await?.remove(&order);
                 let Some(credit) = credit.filter(Credit::is_releasable) else { return Ok(false) };
-                let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at: now };
                 release_all(conn, cause, vec![credit]).await?;
                 Ok(true)
-            })
-        });
-        work.await
-    }
-
-    /// Keeps an order's credit from being released while the customer disputes the delivery. Says whether it could be
-    /// kept: what was released already, or never credited, cannot.
-    ///
-    /// # Errors
-    /// `Unavailable` when the database is out of reach.
-    pub async fn freeze(&self, actor: Actor, order: OrderId, request_id: Option<String>) -> Result<bool> {
-        self.dispute(actor, order, true, request_id).await
-    }
-
-    /// Ends [`Wallets::freeze`]: the credit is released when its time has come.
-    ///
-    /// # Errors
-    /// `Unavailable` when the database is out of reach.
-    pub async fn unfreeze(&self, actor: Actor, order: OrderId, request_id: Option<String>) -> Result<bool> {
-        self.dispute(actor, order, false, request_id).await
-    }
-
-    async fn dispute(
-        &self,
-        actor: Actor,
-        order: OrderId,
-        is_disputed: bool,
-        request_id: Option<String>,
-    ) -> Result<bool> {
-        let now = self.clock.now();
-        let work = self.db.transact(move |conn| {
-            Box::pin(async move {
-                let cause = Cause { actor: &actor, request_id: request_id.as_deref(), at: now };
-                freeze(conn, cause, order, is_disputed).await
             })
         });
         work.await
@@ -230,7 +227,7 @@ impl Wallets {
                 Box::pin(async move {
                     let due = store::lock_due_credits(conn, now, at_once).await?;
                     let count = due.len();
-                    let cause = Cause { actor: &Actor::System("hold"), request_id: None, at: now };
+                    let cause = Cause { actor: &Actor::System("hold"), request_id: None, reason: None, at: now };
                     release_all(conn, cause, due).await?;
                     Ok(count)
                 })

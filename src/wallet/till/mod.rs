@@ -43,6 +43,8 @@ pub struct Cause<'a> {
     pub actor: &'a Actor,
     /// By which request.
     pub request_id: Option<&'a str>,
+    /// Why, where somebody had to say so.
+    pub reason: Option<&'a str>,
     /// When.
     pub at: Timestamp,
 }
@@ -217,7 +219,9 @@ impl Till {
         let mut transaction = begin(Kind::Reversal, &credit, cause)
             .moving(from, world.clone(), credit.vendor_amount)
             .moving(Account::commission(currency), world, credit.commission_amount);
-        transaction.reason = lacks.then(|| "the wallet was allowed to go below zero".to_owned());
+        if lacks {
+            transaction.reason = Some("the wallet was allowed to go below zero".to_owned());
+        }
         self.post(transaction)?;
         self.replace(Credit { state: CreditState::Reversed, ..credit });
         Ok(())
@@ -297,7 +301,7 @@ pub(super) fn begin(kind: Kind, credit: &Credit, cause: Cause<'_>) -> Transactio
         currency: credit.currency.clone(),
         order: Some((credit.order, credit.round)),
         payout: None,
-        reason: None,
+        reason: cause.reason.map(str::to_owned),
         actor: cause.actor.clone(),
         request_id: cause.request_id.map(str::to_owned),
         at: cause.at,

@@ -50,7 +50,8 @@ impl Till {
 }
 
 /// Keeps an order's credit from being released while its customer objects, or ends that. Says whether it is so now: what
-/// was released already, or never credited, cannot be kept. The order is locked.
+/// was released already, or never credited, cannot be kept. Whoever locks the order before misses no delivery of the same
+/// moment.
 ///
 /// # Errors
 /// `Unavailable` when the database is out of reach.
@@ -68,7 +69,7 @@ pub(crate) async fn freeze(conn: &mut Conn, cause: Cause<'_>, order: OrderId, is
 
 /// What the audit trail says of it.
 pub(super) fn record(cause: Cause<'_>, credit: &Credit, is_frozen: bool) -> Result<Record> {
-    let detail = serde_json::json!({"order": credit.order, "round": credit.round});
+    let detail = serde_json::json!({"order": credit.order, "round": credit.round, "reason": cause.reason});
     Ok(Record {
         actor: cause.actor.clone(),
         at: cause.at,

@@ -1,9 +1,10 @@
 //! Wallets: what a vendor has earned, movements, statements, payouts; and what those do who run the platform.
 //!
 //! What is here: whose wallet a request means (this file), reading it ([`reading`]), payouts from both sides
-//! ([`payouts`]), commissions ([`commission`]), and settings of companies ([`selling`]). What is not: rules (`wallet`).
+//! ([`payouts`]), commissions ([`commission`]), single credits ([`credit`]), and settings of companies ([`selling`]). What is not: rules (`wallet`).
 
 pub mod commission;
+pub mod credit;
 pub mod payouts;
 pub mod reading;
 pub mod selling;

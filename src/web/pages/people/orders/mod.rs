@@ -308,6 +308,8 @@ async fn done(visit: &Visit, login: &Login) -> Option<Markup> {
     let earned = earned.and_then(|credit| Money::new(credit.vendor_amount, &credit.currency));
     let earned = earned.map(|money| frame.lang.fill("vendor.credited", &[("amount", &frame.lang.amount(&money))]));
     let reach = if seen > 0 { frame.lang.count("vendor.sent", seen) } else { frame.t("vendor.nobody").to_owned() };
+    // Who reads that the delivery has earned something need not read twice that it was one.
+    let text = if earned.is_some() { order.number.clone() } else { text };
     let text = [Some(text), earned, Some(reach)].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     Some(notice(&frame, "success", "cast", &text))
 }
