@@ -18,7 +18,6 @@ use crate::base::{Clock, Error, Result};
 use crate::bus::{Bus, LocalBus, RedisBus, RedisSettings};
 use crate::config::Config;
 use crate::db::Db;
-use crate::db::group::Size;
 use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
 use crate::live::{Access, Live, LiveSettings};
@@ -271,8 +270,8 @@ fn money_terms(config: &Config) -> wallet::Terms {
 fn orders(config: &Config, db: &Db, clock: &Clock, live: &Live, metrics: Metrics) -> Orders {
     let patience = Patience { approval_hours: config.approval_hours, auto_confirm_days: config.auto_confirm_days };
     let terms = (money_terms(config), patience);
-    let size = Size { room: config.commit_queue, most: config.commit_group, lanes: config.commit_lanes };
-    Orders::start(db.clone(), clock.clone(), announce(live.clone()), metrics, terms, size)
+    let limits = (config.commit_group, config.commit_queue);
+    Orders::start(db.clone(), clock.clone(), announce(live.clone()), metrics, terms, limits)
 }
 
 /// Tells the live part of what was committed.

@@ -63,9 +63,6 @@ pub struct Config {
     /// Most order changes committed in one transaction
     #[arg(long, env = "ORDERCAST_COMMIT_GROUP", default_value_t = 256)]
     pub commit_group: usize,
-    /// Transactions of order changes under way at once; on SQLite always 1
-    #[arg(long, env = "ORDERCAST_COMMIT_LANES", default_value_t = 2)]
-    pub commit_lanes: usize,
     /// Order changes that may wait for a commit before further ones are refused with 503
     #[arg(long, env = "ORDERCAST_COMMIT_QUEUE", default_value_t = 4096)]
     pub commit_queue: usize,
@@ -232,10 +229,10 @@ impl Config {
         if self.hold_days > 3650 {
             return Err(refuse("ORDERCAST_HOLD_DAYS must be at most 3650"));
         }
-        let sizes = [self.commit_group, self.commit_lanes, self.commit_queue, self.database_pool];
+        let sizes = [self.commit_group, self.commit_queue, self.database_pool];
         if sizes.contains(&0) || self.workers == Some(0) {
             return Err(refuse(
-                "ORDERCAST_WORKERS, _DATABASE_POOL, _COMMIT_GROUP, _COMMIT_LANES and _COMMIT_QUEUE must be at least 1",
+                "ORDERCAST_WORKERS, _DATABASE_POOL, _COMMIT_GROUP and _COMMIT_QUEUE must be at least 1",
             ));
         }
         Ok(self)

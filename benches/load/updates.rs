@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use ordercast::base::{Actor, Clock};
 use ordercast::db::Db;
-use ordercast::db::group::Size;
 use ordercast::orders::workflow::Patience;
 use ordercast::orders::{Announce, Change, OrderRef, Orders, Reach, Status, Telling};
 use ordercast::telemetry::Metrics;
@@ -118,7 +117,7 @@ pub fn loop_alone(orders: usize) -> Result<()> {
             }
             std::future::ready(()).boxed()
         });
-        let size = Size { room: config.commit_queue, most: config.commit_group, lanes: config.commit_lanes };
+        let together = (config.commit_group, config.commit_queue);
         let terms = Terms {
             hold_days: config.hold_days,
             release_every: std::time::Duration::from_secs(config.release_seconds.into()),
@@ -126,7 +125,7 @@ pub fn loop_alone(orders: usize) -> Result<()> {
             payout_file_rows: config.payout_file_rows,
             commission_on_confirmation: config.commission_on_confirmation,
         };
-        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), (terms, Patience::default()), size);
+        let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), (terms, Patience::default()), together);
         let begin = Instant::now();
         for step in STEPS {
             let change = Change {

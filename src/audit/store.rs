@@ -33,7 +33,9 @@ struct NewRow {
     hash: Vec<u8>,
 }
 
-const INSERT: &str = "INSERT INTO audit_log (id, at, actor_kind, actor_id, actor_name, company_id, subject, subject_id, \
+/// Appends the rows and moves the end of their chain on, in one statement.
+const APPEND: &str = "WITH moved AS (UPDATE audit_chains SET n = $16, hash = $17 WHERE lane = $18) \
+     INSERT INTO audit_log (id, at, actor_kind, actor_id, actor_name, company_id, subject, subject_id, \
      action, request_id, detail, lane, n, previous, hash) \
      SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
@@ -44,21 +46,23 @@ pub(super) async fn append(conn: &mut Conn, records: Vec<Record>) -> Result<()> 
     let rows = records.into_iter().map(|record| new_row(record, &mut head)).collect::<Result<Vec<_>>>()?;
     match &mut *conn {
         Conn::Postgres(conn) => {
-            let query = columns!(INSERT, rows, {
+            let query = columns!(APPEND, rows, {
                 id: Id, at: Instant, actor_kind: Text, actor_id: Nullable<Text>, actor_name: Text,
                 company_id: Nullable<Id>, subject: Text, subject_id: Text, action: Text, request_id: Nullable<Text>,
                 detail: Text, lane: Integer, n: BigInt, previous: Binary, hash: Binary,
             });
-            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            let end = query.bind::<BigInt, _>(head.n).bind::<Binary, _>(&head.hash).bind::<Integer, _>(head.lane);
+            diesel_async::RunQueryDsl::execute(Fixed(end), &mut **conn).await?;
+            Ok(())
         }
-        Conn::Sqlite(conn) => {
+        Conn::Sqlite(writer) => {
             for row in rows {
                 let query = diesel::insert_into(audit_log::table).values(row);
-                diesel::RunQueryDsl::execute(query, &mut **conn)?;
+                diesel::RunQueryDsl::execute(query, &mut **writer)?;
             }
+            put_end(conn, &head).await
         }
     }
-    put_end(conn, &head).await
 }
 
 /// Locks the end of the first chain that nobody else holds; when all are held, waits for one.

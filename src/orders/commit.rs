@@ -1,15 +1,14 @@
 //! THE ONE DOOR, its acting half: changes are committed in groups, then announced in the order they were committed.
 //!
 //! Callers queue; one task takes whatever waits, thinks each change through against the locked rows, and writes order
-//! rows, events, audit rows and jobs of the whole group in one transaction. On PostgreSQL the next group works while one
-//! waits for the disk; what both mean the second reads after the first has committed, and groups are announced in the
-//! order in which they began. A change that is refused spoils nothing for the others; a group that fails as a whole is
-//! tried again, then one by one, unless the database is away. What survives a crash: everything that was answered. The
-//! announcement may be lost in one; every reader of the log heals that by its position (see `live`).
+//! rows, events, audit rows and jobs of the whole group in one transaction. A change that is refused spoils nothing for
+//! the others; a group that fails as a whole is tried again, then one by one, unless the database is away. What survives a
+//! crash: everything that was answered. The announcement may be lost in one; every reader of the log heals that by its
+//! position (see `live`).
 
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -20,7 +19,7 @@ use super::model::{Event, OrderRef};
 use super::wish::{Outcome, What, Wish};
 use super::workflow::Patience;
 use crate::base::{Actor, Clock, Error, Result};
-use crate::db::group::{Grouped, Size, Waiting};
+use crate::db::group::{Grouped, Waiting};
 use crate::db::{Db, was_rolled_back};
 use crate::telemetry::{Metrics, OutcomeLabel};
 use crate::wallet::Terms;
@@ -62,9 +61,8 @@ type Outcomes = Result<Vec<Outcome>>;
 type Answer = tokio::sync::oneshot::Sender<Outcomes>;
 
 impl Orders {
-    /// Starts the committing and the announcing task. SQLite has one writer, so there one group is under way at a time
-    /// whatever `size` says. With the terms of money comes how long moves wait for somebody's word where their company
-    /// does not say.
+    /// Starts the committing and the announcing task. At most `most` changes share a transaction; at most `room` wait.
+    /// With the terms of money comes how long moves wait for somebody's word where their company does not say.
     #[must_use]
     pub fn start(
         db: Db,
@@ -72,22 +70,20 @@ impl Orders {
         announce: Announce,
         metrics: Metrics,
         terms: (Terms, Patience),
-        size: Size,
+        (most, room): (usize, usize),
     ) -> Self {
         let runtime = db.runtime().clone();
         let (committed, to_announce) = mpsc::channel(64);
         runtime.spawn(announce_all(to_announce, announce, metrics));
-        let size = if matches!(db, Db::Sqlite { .. }) { Size { lanes: 1, ..size } } else { size };
-        let write = move |group| {
-            let (db, now) = (db.clone(), clock.now());
-            async move { serve(&db, group, terms, now).await }.boxed()
-        };
-        let then = move |answered| {
-            let committed = committed.clone();
-            // The receiver lives as long as this sender; were it gone, dropping the answers tells the callers.
-            async move { committed.send(answered).await.unwrap_or_default() }.boxed()
-        };
-        Self { queue: Grouped::start_lanes(&runtime, size, write, then) }
+        let queue = Grouped::start(&runtime, room, most, move |group| {
+            let (db, now, committed) = (db.clone(), clock.now(), committed.clone());
+            Box::pin(async move {
+                let answered = serve(&db, group, terms, now).await;
+                // The receiver lives as long as this sender; were it gone, dropping the answers tells the callers.
+                committed.send(answered).await.unwrap_or_default();
+            })
+        });
+        Self { queue }
     }
 
     /// Changes an order: status, details, or both. Asking for what is so already is success and writes nothing.

@@ -200,7 +200,7 @@ pub(super) async fn update_orders(conn: &mut Conn, changed: &[&Order]) -> Result
                 shipment_reason: Nullable<Text>, notes: Nullable<Text>, cancellation_reason: Nullable<Text>,
                 shipped_at: Nullable<Instant>, delivered_at: Nullable<Instant>, updated_at: Instant,
             });
-            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            diesel_async::RunQueryDsl::execute(Fixed(query), &mut **conn).await?;
         }
         Conn::Sqlite(conn) => {
             for row in rows {
@@ -310,7 +310,7 @@ pub(super) async fn insert_events(conn: &mut Conn, entries: &[Entry<'_>]) -> Res
                 previous_status: Nullable<Text>, body: Text, actor_kind: Text, actor_name: Text, occurred_at: Instant,
                 actor_id: Nullable<Text>, actor_role: Nullable<Text>,
             });
-            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            diesel_async::RunQueryDsl::execute(Fixed(query), &mut **conn).await?;
         }
         Conn::Sqlite(conn) => {
             for row in rows {
