@@ -32,7 +32,9 @@ async fn each_change_of_people_secrets_and_tokens_names_its_request() {
     let word = json!({"theirs": "shipped off", "ours": "shipped"});
     let token = json!({"name": "erp", "scopes": ["orders:read"]});
     let password = json!({"old_password": PASSWORD, "new_password": "another good one"});
+    let again = (&john, Method::POST, format!("{person}/invitation"), json!({}), "account.invited_again");
     let steps = [
+        again,
         (&john, Method::PATCH, "/api/v1/users/me".to_owned(), json!({"name": "J."}), "account.renamed"),
         (&john, Method::PATCH, person.clone(), json!({"suspended": true}), "account.suspended"),
         (&john, Method::PATCH, person.clone(), json!({"suspended": false}), "account.restored"),

@@ -87,8 +87,8 @@ impl People {
     /// # Errors
     /// `NotFound` when the company has no such person; `Conflict` when it has come in already; `TooMany` when the company
     /// has sent too many invitations today.
-    pub async fn invite_again(&self, company: CompanyId, account: AccountId) -> Result<()> {
-        let now = self.clock.now();
+    pub async fn invite_again(&self, by: impl Into<Asker>, company: CompanyId, account: AccountId) -> Result<()> {
+        let (by, now) = (by.into(), self.clock.now());
         self.db
             .transact(move |conn| {
                 Box::pin(async move {
@@ -98,6 +98,9 @@ impl People {
                     }
                     let people = store::list_of_company(conn, company).await?;
                     count_letter(conn, &people, now).await?;
+                    let detail = serde_json::json!({"email": there.person.email});
+                    let record = record(by, &there.person, "account.invited_again", now, &detail)?;
+                    audit::record(conn, vec![record]).await?;
                     match store::lock_claim(conn, &there.person.email).await? {
                         Some(owner) if owner.person.id != account => turn_away(conn, owner.person.id, now).await,
                         Some(_) => codes::ask(conn, account, CodePurpose::Invite, now).await.map(drop),

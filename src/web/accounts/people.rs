@@ -71,7 +71,7 @@ pub async fn invite_colleague(incoming: Incoming, caller: Merchant, people: Data
         (status = 409, description = "`already_in`", body = ProblemView, content_type = "application/problem+json")),
     security(("person" = []), ("cookie" = [])))]
 pub async fn invite_colleague_again(request: HttpRequest, caller: Merchant, people: Data<People>) -> Answer {
-    people.invite_again(caller.company, id(&request, "Person")?).await?;
+    people.invite_again(caller.asker(), caller.company, id(&request, "Person")?).await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
