@@ -1,7 +1,8 @@
-//! Lower case, the same on both back ends: each character by itself, whatever stands around it.
+//! Lower case of letters of every script, the same on both back ends: each character by itself, whatever stands around it.
 //!
-//! PostgreSQL does it so in every locale of UTF-8. SQLite knows ASCII letters only, so its connections are given this
-//! function in the place of theirs.
+//! Both know a function of their own for ASCII letters only, PostgreSQL because of the columns' collation. There a
+//! migration makes one that asks the database's locale, which should be one of UTF-8; connections to SQLite are given
+//! one.
 
 use diesel::sql_types::{Nullable, Text};
 use diesel::{QueryResult, SqliteConnection};
@@ -9,10 +10,10 @@ use diesel::{QueryResult, SqliteConnection};
 #[diesel::declare_sql_function]
 extern "SQL" {
     /// Lower case.
-    fn lower(text: Nullable<Text>) -> Nullable<Text>;
+    fn lower_letters(text: Nullable<Text>) -> Nullable<Text>;
 }
 
-/// What the database makes of a text by [`lower()`], for what it is compared with.
+/// What the database makes of a text by [`lower_letters()`], for what it is compared with.
 #[must_use]
 pub fn lowered(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
@@ -23,7 +24,7 @@ pub fn lowered(text: &str) -> String {
 /// # Errors
 /// When the connection takes none.
 pub(super) fn teach(conn: &mut SqliteConnection) -> QueryResult<()> {
-    lower_utils::register_impl(conn, |text: Option<String>| text.map(|text| lowered(&text)))
+    lower_letters_utils::register_impl(conn, |text: Option<String>| text.map(|text| lowered(&text)))
 }
 
 #[cfg(test)]

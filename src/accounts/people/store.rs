@@ -10,7 +10,7 @@ use crate::accounts::companies::{Company, CompanyState};
 use crate::base::id::{AccountId, CompanyId};
 use crate::base::page::Cursor;
 use crate::base::{Error, Result};
-use crate::db::letters::{lower, lowered};
+use crate::db::letters::{lower_letters, lowered};
 use crate::db::schema::{account_codes, accounts, companies, kyc_submissions};
 use crate::db::types::At;
 use crate::db::{Conn, is_taken};
@@ -295,7 +295,7 @@ pub(super) async fn list(
         if let Some(text) = &seeking.text {
             let escaped = lowered(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
             let like = format!("%{escaped}%");
-            let (email, name) = (lower(accounts::email.nullable()), lower(accounts::name.nullable()));
+            let (email, name) = (lower_letters(accounts::email.nullable()), lower_letters(accounts::name.nullable()));
             query = query.filter(email.like(like.clone()).escape('\\').or(name.like(like).escape('\\')));
         }
         if let Some(role) = seeking.role {

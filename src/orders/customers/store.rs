@@ -10,7 +10,7 @@ use super::Numbered;
 use crate::base::id::{CompanyId, OrderId};
 use crate::base::{Error, Result};
 use crate::db::Conn;
-use crate::db::letters::lower;
+use crate::db::letters::lower_letters;
 use crate::db::schema::{customers, held_moves, order_events, orders};
 use crate::db::types::At;
 use crate::orders::model::EventBody;
@@ -48,11 +48,11 @@ pub(super) async fn find(conn: &mut Conn, id: i64) -> Result<Option<Numbered>> {
 
 /// The orders of a customer: by e-mail address or, where there is none, by telephone number.
 pub(super) async fn list_orders(conn: &mut Conn, company: CompanyId, contact: &str) -> Result<Vec<OrderId>> {
-    let wanted = || lower(Some(contact).into_sql::<Nullable<Text>>());
-    let by_phone = orders::customer_email.is_null().and(lower(orders::customer_phone).eq(wanted()));
+    let wanted = || lower_letters(Some(contact).into_sql::<Nullable<Text>>());
+    let by_phone = orders::customer_email.is_null().and(lower_letters(orders::customer_phone).eq(wanted()));
     let query = orders::table
         .filter(orders::company_id.eq(company))
-        .filter(lower(orders::customer_email).eq(wanted()).or(by_phone))
+        .filter(lower_letters(orders::customer_email).eq(wanted()).or(by_phone))
         .order(orders::id)
         .select(orders::id);
     Ok(load!(conn, OrderId, query)?)

@@ -7,7 +7,7 @@ use crate::base::id::{CompanyId, EventId, OrderId};
 use crate::base::page::Cursor;
 use crate::base::{Error, Result};
 use crate::db::Conn;
-use crate::db::letters::{lower, lowered};
+use crate::db::letters::{lower_letters, lowered};
 use crate::db::schema::{companies, order_events, orders};
 use crate::db::types::At;
 use crate::orders::model::{Event, Order};
@@ -175,7 +175,7 @@ pub(super) async fn list_orders(
             query = query.filter(orders::status.eq_any(codes));
         }
         if let Some(carrier) = filter.carrier {
-            query = query.filter(lower(orders::carrier).eq(lowered(&carrier)));
+            query = query.filter(lower_letters(orders::carrier).eq(lowered(&carrier)));
         }
         if let Some(since) = filter.updated_since {
             query = query.filter(orders::updated_at.ge(At(since)));
@@ -183,12 +183,12 @@ pub(super) async fn list_orders(
         if let Some(words) = filter.search {
             let pattern = contains(&words);
             query = query.filter(
-                lower(orders::number.nullable()).like(pattern.clone()).escape('!')
-                    .or(lower(orders::external_id).like(pattern.clone()).escape('!'))
-                    .or(lower(orders::tracking_number).like(pattern.clone()).escape('!'))
-                    .or(lower(orders::customer_name).like(pattern.clone()).escape('!'))
-                    .or(lower(orders::customer_email).like(pattern.clone()).escape('!'))
-                    .or(lower(orders::customer_phone).like(pattern).escape('!')),
+                lower_letters(orders::number.nullable()).like(pattern.clone()).escape('!')
+                    .or(lower_letters(orders::external_id).like(pattern.clone()).escape('!'))
+                    .or(lower_letters(orders::tracking_number).like(pattern.clone()).escape('!'))
+                    .or(lower_letters(orders::customer_name).like(pattern.clone()).escape('!'))
+                    .or(lower_letters(orders::customer_email).like(pattern.clone()).escape('!'))
+                    .or(lower_letters(orders::customer_phone).like(pattern).escape('!')),
             );
         }
         if let Some(Cursor { at, id }) = after {

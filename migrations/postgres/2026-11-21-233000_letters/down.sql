@@ -1,0 +1,1 @@
+DROP FUNCTION lower_letters(text);
