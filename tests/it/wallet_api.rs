@@ -14,7 +14,7 @@ use crate::wallet::{Market, admin, balance};
 
 #[tokio::test]
 async fn a_payout_is_asked_for_approved_filed_and_paid_or_refused() {
-    let market = Market::open(&["--hold-days=0"]).await;
+    let market = Market::open(&["--hold-days=0", "--payout-file-rows=1"]).await;
     run(&market.app.parts.db, &format!("UPDATE companies SET name = '=cmd|x' WHERE name = '{}'", market.email)).await;
     let order = market.priced(Status::Shipped, (100_000, "USD")).await;
     market.set(admin(), order, Status::Delivered).await.expect("delivered");
@@ -39,10 +39,15 @@ async fn a_payout_is_asked_for_approved_filed_and_paid_or_refused() {
     let file = send_text(staff.request(Method::GET, "/api/v1/admin/payouts.csv")).await;
     assert!(file.contains(&format!("{},'=cmd|x,{},600.00,USD,", of(&first), market.company)), "{file}");
     assert_eq!(file.lines().count(), 2, "only what is approved: {file}");
+    assert_eq!(staff.post(&path(&of(&second), "approve"), &json!({})).await.body["state"], "approved");
+    let file = send_text(staff.request(Method::GET, "/api/v1/admin/payouts.csv")).await;
+    assert_eq!(file.lines().count(), 2, "it has room for one: {file}");
     for _ in 0..2 {
         let paid = staff.post(&path(&of(&first), "paid"), &json!({"note": "SEPA 17"})).await;
         assert_eq!((paid.status, &paid.body["state"], &paid.body["note"]), (200, &json!("paid"), &json!("SEPA 17")));
     }
+    let file = send_text(staff.request(Method::GET, "/api/v1/admin/payouts.csv")).await;
+    assert!(file.lines().count() == 2 && file.contains(&of(&second)), "what is paid leaves it: {file}");
     assert_eq!(staff.post(&path(&of(&second), "refuse"), &json!({"reason": " "})).await.problem(), (400, "bad_reason"));
     let refused = staff.post(&path(&of(&second), "refuse"), &json!({"reason": "Account not confirmed"})).await;
     assert_eq!(refused.body["state"], "refused", "{refused:?}");
