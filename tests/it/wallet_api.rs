@@ -111,7 +111,7 @@ async fn statements_of_neighbouring_periods_join_and_the_ledger_pages_without_ga
 }
 
 #[tokio::test]
-async fn nobody_reads_anothers_wallet() {
+async fn nobody_reads_the_wallet_of_another() {
     let market = Market::open(&[]).await;
     merchant(&market.app, "owner@other.example").await;
     let (other, _) = signed_in(&market.app, "owner@other.example").await;
