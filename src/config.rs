@@ -260,7 +260,7 @@ impl Config {
     /// The signing key: the one that is set or, in development, the one made at the first start and kept (mode 0600).
     ///
     /// # Errors
-    /// `Invalid` when the key is too short, or in production when none is set or it was made for development.
+    /// `Invalid` when a key is too short, or in production when none is set or one was made for development.
     pub fn keys(&self) -> Result<Keys> {
         let key = match &self.secret_key {
             Some(key) => key.clone(),
@@ -269,9 +269,11 @@ impl Config {
             }
             None => development_key(&self.data_dir.join("signing.key"))?,
         };
-        if self.is_production() && key.expose().starts_with(DEVELOPMENT_PREFIX) {
+        let mut all = std::iter::once(&key).chain(&self.secret_key_accepted);
+        if self.is_production() && all.any(|key| key.expose().starts_with(DEVELOPMENT_PREFIX)) {
             return Err(refuse(
-                "ORDERCAST_SECRET_KEY is a development key; `ordercast keygen` prints one for production",
+                "ORDERCAST_SECRET_KEY, or one of ORDERCAST_SECRET_KEY_ACCEPTED, is a development key; `ordercast keygen` \
+                 prints one for production",
             ));
         }
         let short = "ORDERCAST_SECRET_KEY and each of ORDERCAST_SECRET_KEY_ACCEPTED must have at least 32 characters";

@@ -11,7 +11,7 @@ use crate::base::{Actor, Error, Result};
 use crate::db::schema::{audit_chains, audit_log};
 use crate::db::types::{At, Id, Instant};
 use crate::db::{Conn, Fixed};
-use crate::{columns, execute, load};
+use crate::{execute, load, unnest};
 
 #[derive(Insertable)]
 #[diesel(table_name = audit_log, treat_none_as_default_value = false)]
@@ -46,7 +46,7 @@ pub(super) async fn append(conn: &mut Conn, records: Vec<Record>) -> Result<()> 
     let rows = records.into_iter().map(|record| new_row(record, &mut head)).collect::<Result<Vec<_>>>()?;
     match &mut *conn {
         Conn::Postgres(conn) => {
-            let query = columns!(APPEND, rows, {
+            let query = unnest!(APPEND, rows, {
                 id: Id, at: Instant, actor_kind: Text, actor_id: Nullable<Text>, actor_name: Text,
                 company_id: Nullable<Id>, subject: Text, subject_id: Text, action: Text, request_id: Nullable<Text>,
                 detail: Text, lane: Integer, n: BigInt, previous: Binary, hash: Binary,

@@ -142,10 +142,10 @@ macro_rules! insert_many {
 
 /// On PostgreSQL: one prepared statement, whatever the number of rows, each column travelling as one array. A statement
 /// with a value for each field of each row is parsed anew for every number of rows, which costs more than its rows do.
-/// `columns!("INSERT … SELECT * FROM unnest($1, $2)", rows, { id: Id, seq: BigInt })` names a field of the rows for each
+/// `unnest!("INSERT … SELECT * FROM unnest($1, $2)", rows, { id: Id, seq: BigInt })` names a field of the rows for each
 /// array, in order, and the SQL type of its elements. Further values may be bound to it; run it as [`Fixed`].
 #[macro_export]
-macro_rules! columns {
+macro_rules! unnest {
     ($sql:expr, $rows:expr, { $($field:ident: $of:ty),+ $(,)? }) => {
         diesel::sql_query($sql)
             $(.bind::<diesel::sql_types::Array<$of>, _>($rows.iter().map(|row| &row.$field).collect::<Vec<_>>()))+

@@ -12,7 +12,7 @@ use crate::base::{Actor, Error, Money, Result};
 use crate::db::schema::{order_events, orders};
 use crate::db::types::{At, Id, Instant};
 use crate::db::{Conn, Fixed};
-use crate::{columns, execute, insert_many, load};
+use crate::{execute, insert_many, load, unnest};
 
 /// A row of `orders`, in the order of its columns.
 #[derive(Clone, Queryable, Insertable)]
@@ -193,7 +193,7 @@ pub(super) async fn update_orders(conn: &mut Conn, changed: &[&Order]) -> Result
     let rows = changed.iter().map(|order| OrderRow::try_from(*order)).collect::<Result<Vec<_>>>()?;
     match conn {
         Conn::Postgres(conn) => {
-            let query = columns!(UPDATE_ALL, rows, {
+            let query = unnest!(UPDATE_ALL, rows, {
                 id: Id, status: Text, seq: BigInt, carrier: Nullable<Text>, tracking_number: Nullable<Text>,
                 tracking_url: Nullable<Text>, estimated_delivery: Nullable<Text>,
                 original_estimated_delivery: Nullable<Text>, shipment_status: Nullable<Text>,
@@ -305,7 +305,7 @@ pub(super) async fn insert_events(conn: &mut Conn, entries: &[Entry<'_>]) -> Res
     let rows: Vec<EventRow> = entries.iter().map(row).collect();
     match conn {
         Conn::Postgres(conn) => {
-            let query = columns!(INSERT_EVENTS, rows, {
+            let query = unnest!(INSERT_EVENTS, rows, {
                 order_id: Id, seq: BigInt, id: Id, company_id: Id, kind: Text, status: Text,
                 previous_status: Nullable<Text>, body: Text, actor_kind: Text, actor_name: Text, occurred_at: Instant,
                 actor_id: Nullable<Text>, actor_role: Nullable<Text>,

@@ -144,6 +144,9 @@ async fn production_refuses_to_start_with_the_keys_of_development() {
     assert!(complain(&[]).contains("ORDERCAST_SECRET_KEY is required in production"));
     assert!(complain(&[("ORDERCAST_SECRET_KEY", key.trim())]).contains("is a development key"));
     assert!(complain(&[("ORDERCAST_SECRET_KEY_FILE", kept)]).contains("is a development key"));
+    let own = "x".repeat(40);
+    let accepted = [("ORDERCAST_SECRET_KEY", own.as_str()), ("ORDERCAST_SECRET_KEY_ACCEPTED", key.trim())];
+    assert!(complain(&accepted).contains("is a development key"));
     assert!(complain(&[("ORDERCAST_SECRET_KEY", "too short")]).contains("at least 32 characters"));
     let fresh = ground.folder.path().join("fresh.key");
     std::fs::write(&fresh, out(&run(&["keygen"], &[]))).expect("written");
