@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ordercast::orders::Order;
+use futures_util::future::join_all;
+use ordercast::base::Money;
+use ordercast::orders::{Change, Details, Order, OrderRef, Status};
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
@@ -11,6 +13,7 @@ use crate::app::crew::{Crew, still};
 use crate::app::people::with_mail;
 use crate::app::post_office;
 use crate::rows::{number, written};
+use crate::wallet::{Market, admin};
 
 const STEPS: [&str; 2] = ["shipped delivered?", "shipped returned"];
 const CONFIRMATION: &str = "/api/v1/track/confirmation";
@@ -120,6 +123,33 @@ async fn silence_confirms_after_the_days_once_on_two_instances() {
     assert_eq!(crew.position(&later).await, ("shipped".into(), 1), "its company waits a day longer");
     let trail = ordercast::audit::history(&app.parts.db, "order", order.id.to_string()).await.expect("the trail");
     assert_eq!(trail.iter().filter(|entry| entry.action == "order.move_confirmed").count(), 1);
+}
+
+#[tokio::test]
+async fn orders_that_cannot_be_delivered_keep_none_behind_them_from_being_confirmed() {
+    let market = Market::open(&[]).await;
+    market.ask_customers().await;
+    let orders = &market.app.parts.orders;
+    // More than a sweep reads at once, of which the last one is as old as the first one.
+    let stuck = join_all((0..201).map(|_| market.order(Status::Shipped, None))).await;
+    let rows = |change: Change| stuck.iter().map(|order| (OrderRef::Id(order.id), change.clone())).collect();
+    let delivered = rows(Change { status: Some(Status::Delivered), ..Change::default() });
+    let asked = orders.advance_all(market.vendor.clone(), delivered, false, None).await.expect("outcomes");
+    assert!(asked.iter().all(|one| one.as_ref().is_ok_and(|one| one.held.is_some())), "{asked:?}");
+    // They get a total, and nobody calculates a commission of it.
+    let details = Details { total: Money::new(1000, "USD"), ..Details::default() };
+    let priced = rows(Change { details: Some(Box::new(details)), ..Change::default() });
+    let priced = orders.advance_all(admin(), priced, false, None).await.expect("outcomes");
+    assert!(priced.iter().all(Result::is_ok), "{priced:?}");
+    market.wait_days(1);
+    let good = market.order(Status::Shipped, None).await.id;
+    market.set(market.vendor.clone(), good, Status::Delivered).await.expect("asked");
+    market.wait_days(8);
+    market.app.parts.confirmations.sweep().await.expect("a sweep");
+    let order = market.app.parts.timeline.get_order(&admin(), &OrderRef::Id(good)).await.expect("an order");
+    assert_eq!(order.status, Status::Delivered);
+    let waiting = "SELECT count(*) AS n FROM held_moves WHERE state = 'waiting'";
+    assert_eq!(number(&market.app.parts.db, waiting).await, 201, "the others wait for their commissions");
 }
 
 #[tokio::test]

@@ -81,6 +81,15 @@ impl Market {
         self.app.parts.orders.advance(actor, OrderRef::Id(order), change, None).await
     }
 
+    /// Has customers asked from now on before the vendor's orders count as delivered.
+    pub async fn ask_customers(&self) {
+        let (owner, _) = signed_in(&self.app, self.email).await;
+        let edge = json!({"from": "shipped", "to": "delivered", "confirmation": true});
+        let steps = json!({"initial": "shipped", "edges": [edge]});
+        let set = owner.send(reqwest::Method::PUT, "/api/v1/workflows", &steps).await;
+        assert_eq!(set.status, 200, "{set:?}");
+    }
+
     /// The balance of an account: `held`, `available`, `payout`.
     pub async fn balance(&self, which: &str, currency: &str) -> i64 {
         balance(&self.app, &format!("{}/{currency}/{which}", self.company)).await

@@ -128,7 +128,7 @@ impl Approvals {
     /// `Unavailable` when the database is out of reach.
     pub async fn sweep(&self) -> Result<usize> {
         let now = self.clock.now();
-        let due = self.db.read(move |conn| Box::pin(store::list_due(conn, Gate::Approval, now, AT_ONCE))).await?;
+        let due = self.db.read(move |conn| Box::pin(store::list_due(conn, Gate::Approval, now, None, AT_ONCE))).await?;
         let mut expired = 0;
         for held in due {
             let actor = Actor::System("expiry");

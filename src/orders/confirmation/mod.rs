@@ -15,6 +15,7 @@ use super::workflow::{Gate, record};
 use super::{Advanced, OrderRef};
 use crate::audit;
 use crate::base::id::{HeldId, OrderId};
+use crate::base::page::Cursor;
 use crate::base::{Actor, Clock, Error, Keys, Result, Secret};
 use crate::db::Db;
 use crate::wallet::till::{Cause, freeze};
@@ -32,7 +33,7 @@ pub struct Confirmations {
 pub const TRIES: i32 = 5;
 /// Longest objection, in characters.
 const LONGEST_REASON: usize = 1000;
-/// Moves confirmed in one sweep's turn.
+/// Moves a sweep reads at once.
 const AT_ONCE: i64 = 200;
 
 /// What the keyed hash that a code is made of is for.
@@ -231,25 +232,39 @@ impl Confirmations {
     }
 
     /// Takes what customers have not objected to in time as confirmed; says how many there were. On many instances at
-    /// once each is confirmed once.
+    /// once each is confirmed once. What cannot be confirmed stays as it is and keeps nothing behind it from being.
     ///
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn sweep(&self) -> Result<usize> {
         let now = self.clock.now();
-        let due = self.db.read(move |conn| Box::pin(store::list_due(conn, Gate::Confirmation, now, AT_ONCE))).await?;
-        let mut confirmed = 0;
-        for held in due {
-            match self.give(Actor::System("auto-confirm"), &held, How::Time, None).await {
-                Ok(advanced) => confirmed += usize::from(advanced.event.is_some()),
-                // It is over, however: or it would come up at every turn.
-                Err(Error::Conflict(conflict)) if conflict.code == "moved_on" => self.supersede(held).await?,
-                Err(Error::Conflict(_)) => {}
-                Err(error @ (Error::Unavailable(..) | Error::Internal(_))) => return Err(error),
-                Err(error) => tracing::warn!(order.id = %held.order, %error, "a move could not be confirmed by itself"),
+        let (mut confirmed, mut after) = (0, None);
+        loop {
+            let list =
+                self.db.read(move |conn| Box::pin(store::list_due(conn, Gate::Confirmation, now, after, AT_ONCE)));
+            let due = list.await?;
+            let is_last = i64::try_from(due.len()).is_ok_and(|read| read < AT_ONCE);
+            after = due.last().map(|held| Cursor { at: held.due_at, id: held.id.0 });
+            for held in due {
+                confirmed += usize::from(self.confirm_due(held).await?);
+            }
+            if is_last {
+                return Ok(confirmed);
             }
         }
-        Ok(confirmed)
+    }
+
+    /// Confirms a move whose time has come; says whether it was made by that.
+    async fn confirm_due(&self, held: Held) -> Result<bool> {
+        match self.give(Actor::System("auto-confirm"), &held, How::Time, None).await {
+            Ok(advanced) => return Ok(advanced.event.is_some()),
+            // It is over, however: or it would come up at every turn.
+            Err(Error::Conflict(conflict)) if conflict.code == "moved_on" => self.supersede(held).await?,
+            Err(Error::Conflict(_)) => {}
+            Err(error @ (Error::Unavailable(..) | Error::Internal(_))) => return Err(error),
+            Err(error) => tracing::warn!(order.id = %held.order, %error, "a move could not be confirmed by itself"),
+        }
+        Ok(false)
     }
 
     async fn supersede(&self, held: Held) -> Result<()> {

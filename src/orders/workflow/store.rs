@@ -246,15 +246,28 @@ pub(in crate::orders) async fn take_try(conn: &mut Conn, id: HeldId, most: i32) 
     Ok(execute!(conn, diesel::update(row).set(held_moves::tries.eq(held_moves::tries + 1)))? == 1)
 }
 
-/// Moves that wait for a word of this kind and are due, the oldest first.
-pub(in crate::orders) async fn list_due(conn: &mut Conn, gate: Gate, now: Timestamp, limit: i64) -> Result<Vec<Held>> {
-    let query = held_moves::table
-        .filter(held_moves::state.eq(State::Waiting.code()))
-        .filter(held_moves::gate.eq(gate.code()))
-        .filter(held_moves::due_at.le(At(now)))
-        .order(held_moves::due_at)
-        .limit(limit);
-    load!(conn, HeldRow, query.select(held_moves::all_columns))?.into_iter().map(Held::try_from).collect()
+/// Moves that wait for a word of this kind and are due, the oldest first; `after` is the last one of those before.
+pub(in crate::orders) async fn list_due(
+    conn: &mut Conn,
+    gate: Gate,
+    now: Timestamp,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Held>> {
+    let rows = load!(conn, HeldRow, DB => {
+        let mut query = held_moves::table
+            .filter(held_moves::state.eq(State::Waiting.code()))
+            .filter(held_moves::gate.eq(gate.code()))
+            .filter(held_moves::due_at.le(At(now)))
+            .select(held_moves::all_columns)
+            .into_boxed::<DB>();
+        if let Some(Cursor { at, id }) = after {
+            let is_same = held_moves::due_at.eq(At(at)).and(held_moves::id.gt(HeldId(id)));
+            query = query.filter(held_moves::due_at.gt(At(at)).or(is_same));
+        }
+        query.order((held_moves::due_at, held_moves::id)).limit(limit)
+    })?;
+    rows.into_iter().map(Held::try_from).collect()
 }
 
 /// Which moves a list shows.
