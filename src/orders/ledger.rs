@@ -134,8 +134,10 @@ impl Ledger {
             }
             Decision::Held(gate) => {
                 if change.status == Some(Status::Delivered) {
-                    // Nobody is asked about what could not be done.
-                    self.till.clone().deliver(cause, &order.sale())?;
+                    // Nobody is asked about what could not be done; what is done by itself then counts.
+                    let mut till = self.till.clone();
+                    till.confirm(|| order.sale(), cause.at);
+                    till.deliver(cause, &order.sale())?;
                 }
                 let held = self.ways.hold(place, order, (cause.actor, change, gate), cause.at)?;
                 Ok(Advanced { held: Some(Box::new(held)), ..Advanced::unchanged(order.clone()) })

@@ -1,7 +1,7 @@
 //! Wallets over HTTP: payouts from both sides, statements, the ledger, adjustments, and who may read what.
 
 use ordercast::base::Money;
-use ordercast::orders::{NewOrder, OrderRef, Status};
+use ordercast::orders::{Change, Details, NewOrder, OrderRef, Status};
 use ordercast::wallet::verify::verify;
 use reqwest::Method;
 use serde_json::json;
@@ -142,6 +142,22 @@ async fn an_adjustment_is_written_with_its_reason_and_never_below_zero() {
     assert_eq!(adjust(-200).await.status, 204);
     assert_eq!(market.balance("available", "USD").await, 300);
     verify(&market.app.parts.db).await.expect("right");
+}
+
+#[tokio::test]
+async fn a_commission_that_is_calculated_by_itself_is_no_reason_not_to_ask_the_customer() {
+    let market = Market::open(&["--commission-on-confirmation"]).await;
+    market.ask_customers().await;
+    let order = market.order(Status::Shipped, Some((1000, "USD"))).await.id;
+    let details = Details { total: Money::new(2000, "USD"), ..Details::default() };
+    let change = Change { details: Some(Box::new(details)), ..Change::default() };
+    let parts = &market.app.parts;
+    parts.orders.advance(admin(), OrderRef::Id(order), change, None).await.expect("another total");
+    let asked = market.set(market.vendor.clone(), order, Status::Delivered).await.expect("asked");
+    assert!(asked.held.is_some(), "{asked:?}");
+    parts.confirmations.confirm(order, None).await.expect("confirmed");
+    assert_eq!(market.balance("held", "USD").await + market.balance("available", "USD").await, 1800);
+    verify(&parts.db).await.expect("right");
 }
 
 #[tokio::test]
