@@ -29,7 +29,7 @@ pub struct Confirmations {
     orders: Orders,
 }
 
-/// Wrong codes a move bears.
+/// How often the code of a move may be tried.
 pub const TRIES: i32 = 5;
 /// Longest objection, in characters.
 const LONGEST_REASON: usize = 1000;

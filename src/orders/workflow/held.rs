@@ -139,7 +139,7 @@ pub struct Held {
     pub due_at: Timestamp,
     /// What became of it.
     pub state: State,
-    /// Codes tried in vain.
+    /// How often a code was tried, the right one included.
     pub tries: i32,
     /// Who decided.
     pub decided_by: Option<String>,

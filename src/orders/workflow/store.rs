@@ -224,7 +224,7 @@ pub(in crate::orders) struct Decided {
     pub reason: Option<String>,
 }
 
-/// Decides about a move that is in one of these states; says whether it was. One statement, so that of two who decide at
+/// Decides about a move that is in this state; says whether it was. One statement, so that of two who decide at
 /// once one does.
 pub(in crate::orders) async fn decide(conn: &mut Conn, id: HeldId, from: State, to: &Decided) -> Result<bool> {
     let row = held_moves::table.filter(held_moves::id.eq(id)).filter(held_moves::state.eq(from.code()));
@@ -237,7 +237,7 @@ pub(in crate::orders) async fn decide(conn: &mut Conn, id: HeldId, from: State, 
     Ok(execute!(conn, diesel::update(row).set(set))? == 1)
 }
 
-/// Counts a wrong code; says how many there were before, or `None` when no more may be tried.
+/// Counts a try of the code, right or wrong, while the move waits; says whether it may be made.
 pub(in crate::orders) async fn take_try(conn: &mut Conn, id: HeldId, most: i32) -> Result<bool> {
     let row = held_moves::table
         .filter(held_moves::id.eq(id))
