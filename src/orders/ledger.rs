@@ -136,7 +136,7 @@ impl Ledger {
                 if change.status == Some(Status::Delivered) {
                     // Nobody is asked about what could not be done; what is done by itself then counts.
                     let mut till = self.till.clone();
-                    till.confirm(|| order.sale(), cause.at);
+                    till.confirm(cause, || order.sale())?;
                     till.deliver(cause, &order.sale())?;
                 }
                 let held = self.ways.hold(place, order, (cause.actor, change, gate), cause.at)?;
@@ -234,7 +234,7 @@ impl Ledger {
             self.till.take_back(cause, order.id, allow_negative && cause.actor.is_admin())?;
         }
         if is_confirmed(order.status) {
-            self.till.confirm(|| order.sale(), cause.at);
+            self.till.confirm(cause, || order.sale())?;
         }
         if order.status == Status::Delivered { self.till.deliver(cause, &order.sale()) } else { Ok(None) }
     }

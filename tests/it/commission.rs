@@ -59,6 +59,31 @@ async fn the_reply_shows_the_arithmetic_by_category_and_the_parts_sum_to_the_who
 }
 
 #[tokio::test]
+async fn rates_and_commissions_stand_in_the_audit_trail_with_their_requests_by_hand_or_by_themselves() {
+    let market = Market::open(&["--commission-on-confirmation"]).await;
+    let db = &market.app.parts.db;
+    let staff = Caller::with(&market.app, "admin").await;
+    let set = staff.post("/api/v1/commission-rates", &json!({"basis_points": 1000})).await;
+    let rate = set.body["id"].as_str().expect("an id").to_owned();
+    let trail = ordercast::audit::history(db, "commission_rate", rate).await.expect("the trail");
+    assert_eq!(trail.len(), 1, "{trail:?}");
+    assert!(trail[0].request_id.is_some(), "{trail:?}");
+    let order = market.order(Status::Pending, Some((1000, "USD"))).await.id;
+    let moved = staff.post(&format!("/api/v1/orders/{order}/status"), &json!({"status": "confirmed"})).await;
+    assert_eq!(moved.status, 200, "{moved:?}");
+    let again = staff.post(&format!("/api/v1/orders/{order}/commission"), &json!({})).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    let trail = ordercast::audit::history(db, "order", order.to_string()).await.expect("the trail");
+    let told: Vec<_> = trail.iter().filter(|entry| entry.action == "order.commission_calculated").collect();
+    let [by_itself, by_hand] = told[..] else { panic!("{trail:?}") };
+    assert_eq!(by_itself.detail["amount"], 100);
+    assert_eq!((&by_itself.detail, &by_itself.actor_name), (&by_hand.detail, &by_hand.actor_name));
+    for entry in [by_itself, by_hand] {
+        assert!(entry.request_id.is_some() && entry.company == Some(market.company), "{entry:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_rate_holds_for_orders_made_from_its_time_on() {
     let market = Market::open(&[]).await;
     let early = market.order(Status::Pending, Some((1000, "USD"))).await.id;

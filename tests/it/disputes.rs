@@ -19,7 +19,7 @@ const CONFIRMATION: &str = "/api/v1/track/confirmation";
 async fn shop<'a>(app: &'a TestApp, name: &str) -> Crew<'a> {
     let crew = Crew::hire(app, name).await;
     crew.follow(&["shipped delivered?", "shipped returned"]).await;
-    app.parts.money.rates.set(admin(), None, None, 1000, None).await.expect("a rate");
+    app.parts.money.rates.set(admin(), None, None, 1000, None, None).await.expect("a rate");
     crew
 }
 

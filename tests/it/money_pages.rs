@@ -133,7 +133,7 @@ async fn the_customer_is_asked_on_a_page_and_the_merchant_sees_what_it_waits_for
     let app = TestApp::with(&["--rate-guess=0", "--rate-public=0", "--rate-api=0"], Clock::System).await;
     let crew = Crew::hire(&app, "juniper").await;
     crew.follow(&["shipped delivered?", "shipped returned"]).await;
-    app.parts.money.rates.set(admin(), None, None, 1250, None).await.expect("a rate");
+    app.parts.money.rates.set(admin(), None, None, 1250, None, None).await.expect("a rate");
     let order = full(&app, &crew).await;
     calculate(&app, order.id).await;
     let (_, pass) = app.parts.passes.create(order.id, None).await.expect("a pass");

@@ -44,7 +44,7 @@ async fn company<'a>(app: &'a TestApp, slug: &str) -> Company<'a> {
     let customer = Customer { email: Some(format!("customer@{slug}.example")), ..Customer::default() };
     let total = Money::new(1000, "USD");
     let new = NewOrder { company: id, number: Some(number.clone()), customer, total, ..NewOrder::default() };
-    app.parts.money.rates.set(TESTS, None, None, 1000, None).await.expect("a rate");
+    app.parts.money.rates.set(TESTS, None, None, 1000, None, None).await.expect("a rate");
     let order = app.parts.orders.create(TESTS, new, None).await.expect("an order").order;
     let (pass, text) = app.parts.passes.create(order.id, None).await.expect("a pass");
     let (secret, webhook) = webhook(app, id).await;

@@ -53,7 +53,7 @@ impl Market {
     pub async fn on(app: TestApp, clock: Clock) -> Self {
         let email = "owner@vendor.example";
         let (account, company) = merchant(&app, email).await;
-        app.parts.money.rates.set(TESTS, None, None, 1000, Some(clock.now())).await.expect("a rate");
+        app.parts.money.rates.set(TESTS, None, None, 1000, Some(clock.now()), None).await.expect("a rate");
         let vendor = Actor::Vendor { account, company, name: "Owner".into() };
         Self { app, clock, company, vendor, email }
     }

@@ -165,7 +165,7 @@ async fn the_customers_word_releases_the_money_at_once() {
     let (app, _) = still().await;
     let crew = Crew::hire(&app, "juniper").await;
     crew.follow(&["shipped delivered?", "shipped returned"]).await;
-    app.parts.money.rates.set(admin(), None, None, 1000, None).await.expect("a rate");
+    app.parts.money.rates.set(admin(), None, None, 1000, None, None).await.expect("a rate");
     let new = NewOrder { company: crew.company, total: Money::new(1000, "USD"), ..NewOrder::default() };
     let order = app.parts.orders.create(admin(), new, None).await.expect("an order").order;
     let (_, pass) = app.parts.passes.create(order.id, None).await.expect("a pass");

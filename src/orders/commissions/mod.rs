@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use super::model::{Order, OrderRef};
 use super::status::Status;
 use super::{Timeline, policy};
-use crate::audit::{self, Record};
+use crate::audit;
 use crate::base::id::{CompanyId, OrderId};
 use crate::base::{Actor, Clock, Error, Result};
 use crate::db::{Conn, Db};
 use crate::wallet::commission::{Rate, Uncalculable, calculate};
+use crate::wallet::till::Cause;
 use crate::wallet::{self, Commission, Credit};
 
 /// Most orders of one [`Commissions::calculate_all`].
@@ -167,6 +168,7 @@ async fn calculate_within(
     let orders = super::store::lock_orders(conn, ids).await?;
     let mut credits = wallet::till::find_credits(conn, ids).await?;
     let rates = wallet::rates::all(conn).await?;
+    let cause = Cause { actor, request_id: request_id.as_deref(), reason: None, at: now };
     let (mut done, mut records) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in ids {
         let order = orders.get(id).filter(|order| policy::may_touch(actor, order));
@@ -176,7 +178,7 @@ async fn calculate_within(
         });
         if let Ok(Priced { order, commission: Some(commission), .. }) = &priced {
             wallet::till::put_commission(conn, order.id, commission).await?;
-            records.push(record(actor, order, commission, request_id.clone(), now)?);
+            records.push(wallet::till::calculated(cause, order.company, order.id, commission)?);
         }
         done.push(priced);
     }
@@ -197,27 +199,4 @@ fn price(order: Order, credit: Option<Credit>, rates: &[Rate], now: Timestamp) -
         Error::conflict(code, why.to_string())
     })?;
     Ok(Priced { order, commission: Some(commission), credit })
-}
-
-fn record(
-    actor: &Actor,
-    order: &Order,
-    commission: &Commission,
-    request_id: Option<String>,
-    at: Timestamp,
-) -> Result<Record> {
-    let detail = serde_json::json!({
-        "total": commission.total, "amount": commission.amount, "currency": commission.currency,
-        "rate": commission.rate, "lines": commission.lines,
-    });
-    Ok(Record {
-        actor: actor.clone(),
-        at,
-        company: Some(order.company),
-        subject: "order",
-        subject_id: order.id.to_string(),
-        action: "order.commission_calculated",
-        request_id,
-        detail: audit::detail(&detail)?,
-    })
 }

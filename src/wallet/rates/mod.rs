@@ -55,6 +55,7 @@ impl Rates {
         category: Option<String>,
         basis_points: i32,
         holds_from: Option<Timestamp>,
+        request_id: Option<String>,
     ) -> Result<SetRate> {
         if !(0..=WHOLE).contains(&basis_points) {
             let message = "basis_points must be from 0 to 10000: 1250 is 12.5%";
@@ -75,7 +76,7 @@ impl Rates {
             subject: "commission_rate",
             subject_id: set.id.to_string(),
             action: "commission_rate.set",
-            request_id: None,
+            request_id,
             detail: audit::detail(&detail)?,
         };
         let new = set.clone();

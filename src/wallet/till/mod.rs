@@ -1,14 +1,17 @@
 //! Credits and reversals of the orders of one transaction: read and locked first, thought through, then written at once.
 //!
 //! Thinking does no I/O, so that a wish that is refused can be forgotten by going back to a clone. What customers say of
-//! what was credited is in [`word`].
+//! what was credited is in [`word`], what the audit trail says in [`trail`].
 
+mod trail;
 mod word;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use trail::calculated;
+use trail::record;
 pub(crate) use word::freeze;
 
 use super::commission::{Commission, Rate, Sale, calculate};
@@ -144,18 +147,23 @@ impl Till {
     }
 
     /// Calculates the commission of an order that is confirmed, where the deployment wants it so and a rate holds.
-    pub fn confirm(&mut self, sale: impl FnOnce() -> Sale, now: Timestamp) {
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be put in words for the audit trail.
+    pub fn confirm(&mut self, cause: Cause<'_>, sale: impl FnOnce() -> Sale) -> Result<()> {
         if !self.is_automatic {
-            return;
+            return Ok(());
         }
         let sale = sale();
         if self.is_sold_here(&sale) && self.fitting(&sale).is_none() {
             // Without a rate there is no commission yet; delivering the order will say so.
-            if let Ok(commission) = calculate(&sale, &self.rates, now) {
+            if let Ok(commission) = calculate(&sale, &self.rates, cause.at) {
+                self.changed.records.push(calculated(cause, sale.company, sale.order, &commission)?);
                 self.changed.calculated.insert(sale.order, commission.clone());
                 self.commissions.insert(sale.order, commission);
             }
         }
+        Ok(())
     }
 
     /// Credits an order that is delivered, if it is a vendor's and has a total, and is not credited already.
@@ -331,30 +339,6 @@ pub async fn find_credits(conn: &mut Conn, orders: &[OrderId]) -> Result<HashMap
 /// `Unavailable` when the database is out of reach.
 pub async fn put_commission(conn: &mut Conn, order: OrderId, commission: &Commission) -> Result<()> {
     store::put_commission(conn, order, commission).await
-}
-
-/// What the audit trail says of a transaction.
-pub(super) fn record(transaction: &Transaction) -> Result<audit::Record> {
-    let moved: Vec<_> = transaction
-        .postings
-        .iter()
-        .map(|posting| serde_json::json!({"from": posting.debit.0, "to": posting.credit.0, "amount": posting.amount}))
-        .collect();
-    let detail = serde_json::json!({
-        "transaction": transaction.id, "order": transaction.order.map(|(order, _)| order),
-        "round": transaction.order.map(|(_, round)| round), "payout": transaction.payout,
-        "currency": transaction.currency, "moved": moved, "reason": transaction.reason,
-    });
-    Ok(audit::Record {
-        actor: transaction.actor.clone(),
-        at: transaction.at,
-        company: Some(transaction.company),
-        subject: "wallet",
-        subject_id: transaction.company.to_string(),
-        action: transaction.kind.action(),
-        request_id: transaction.request_id.clone(),
-        detail: audit::detail(&detail)?,
-    })
 }
 
 fn not_calculated() -> Error {

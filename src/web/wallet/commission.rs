@@ -261,10 +261,10 @@ pub async fn set_commission_rate(
     companies: Data<Companies>,
     rates: Data<Rates>,
 ) -> Answer {
-    let actor = platform(&caller)?;
+    let (actor, request_id) = (platform(&caller)?, incoming.request_id());
     let body: SetCommissionRate = incoming.json().await?;
     let company = company::chosen(&caller, body.company.as_deref(), &companies).await?;
-    let set = rates.set(actor, company, body.category, body.basis_points, body.holds_from).await?;
+    let set = rates.set(actor, company, body.category, body.basis_points, body.holds_from, request_id).await?;
     Ok(HttpResponse::Created().json(RateView::from(set)))
 }
 

@@ -21,6 +21,7 @@ use crate::wallet::rates::SetRate;
 use crate::web::auth::query_value;
 use crate::web::pages::Frame;
 use crate::web::pages::form::{self, Field};
+use crate::web::request_id;
 
 /// Rows of a page.
 const ROWS: usize = 50;
@@ -56,12 +57,15 @@ pub(super) async fn set_rate(
 ) -> Answered {
     let actor = visit.of_staff()?.person.actor();
     let sent = form.map(Form::into_inner).unwrap_or_default();
+    let request_id = request_id(&visit.request);
     let wrong = match read(&visit.frame(), &companies, &sent).await {
-        Ok((points, company, category, from)) => match rates.set(actor, company, category, points, from).await {
-            Ok(_) => return Ok(go("/admin/commission?said=set")),
-            Err(Error::Invalid(refused)) => (refused.field.unwrap_or("percent"), refused.message),
-            Err(error) => return Ok(visit.refuse(error)),
-        },
+        Ok((points, company, category, from)) => {
+            match rates.set(actor, company, category, points, from, request_id).await {
+                Ok(_) => return Ok(go("/admin/commission?said=set")),
+                Err(Error::Invalid(refused)) => (refused.field.unwrap_or("percent"), refused.message),
+                Err(error) => return Ok(visit.refuse(error)),
+            }
+        }
         Err(Ok(wrong)) => wrong,
         Err(Err(error)) => return Ok(visit.refuse(error)),
     };
