@@ -263,6 +263,7 @@ fn money_terms(config: &Config) -> wallet::Terms {
         release_at_once: config.release_at_once,
         payout_file_rows: config.payout_file_rows,
         commission_on_confirmation: config.commission_on_confirmation,
+        release_on_confirmation: config.release_on_confirmation,
     }
 }
 

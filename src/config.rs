@@ -135,6 +135,9 @@ pub struct Config {
     /// Calculate an order's commission by itself when the order is confirmed
     #[arg(long, env = "ORDERCAST_COMMISSION_ON_CONFIRMATION")]
     pub commission_on_confirmation: bool,
+    /// Release a vendor's money at once when the customer confirms the delivery, in place of after the days of hold
+    #[arg(long, env = "ORDERCAST_RELEASE_ON_CONFIRMATION")]
+    pub release_on_confirmation: bool,
     /// Hours a step waits for a second person's approval before it expires, where its company does not say
     #[arg(long, env = "ORDERCAST_APPROVAL_HOURS", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=720))]
     pub approval_hours: u32,

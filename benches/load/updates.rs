@@ -124,6 +124,7 @@ pub fn loop_alone(orders: usize) -> Result<()> {
             release_at_once: config.release_at_once,
             payout_file_rows: config.payout_file_rows,
             commission_on_confirmation: config.commission_on_confirmation,
+            release_on_confirmation: config.release_on_confirmation,
         };
         let verb = Orders::start(db, Clock::System, nobody, Metrics::new(), (terms, Patience::default()), together);
         let begin = Instant::now();

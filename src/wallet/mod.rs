@@ -39,4 +39,7 @@ pub struct Terms {
     pub payout_file_rows: u32,
     /// Whether an order's commission is calculated by itself when the order is confirmed.
     pub commission_on_confirmation: bool,
+    /// Whether the customer's confirmation ends the hold. A vendor makes links to its customers' pages, and can so give
+    /// their word itself: only for deployments that trust their vendors with it.
+    pub release_on_confirmation: bool,
 }

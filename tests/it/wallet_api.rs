@@ -1,16 +1,15 @@
 //! Wallets over HTTP: payouts from both sides, statements, the ledger, adjustments, and who may read what.
 
 use ordercast::base::Money;
-use ordercast::orders::{Change, Details, NewOrder, OrderRef, Status};
+use ordercast::orders::{Change, Details, OrderRef, Status};
 use ordercast::wallet::verify::verify;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::app::caller::{Answer, Caller, send};
-use crate::app::crew::{Crew, still};
 use crate::app::people::{merchant, signed_in};
 use crate::rows::{number, run};
-use crate::wallet::{Market, admin, balance};
+use crate::wallet::{Market, admin};
 
 #[tokio::test]
 async fn a_payout_is_asked_for_approved_filed_and_paid_or_refused() {
@@ -161,24 +160,28 @@ async fn a_commission_that_is_calculated_by_itself_is_no_reason_not_to_ask_the_c
 }
 
 #[tokio::test]
-async fn the_customers_word_releases_the_money_at_once() {
-    let (app, _) = still().await;
-    let crew = Crew::hire(&app, "juniper").await;
-    crew.follow(&["shipped delivered?", "shipped returned"]).await;
-    app.parts.money.rates.set(admin(), None, None, 1000, None, None).await.expect("a rate");
-    let new = NewOrder { company: crew.company, total: Money::new(1000, "USD"), ..NewOrder::default() };
-    let order = app.parts.orders.create(admin(), new, None).await.expect("an order").order;
-    let (_, pass) = app.parts.passes.create(order.id, None).await.expect("a pass");
-    app.parts.money.commissions.calculate(admin(), &OrderRef::Id(order.id), None).await.expect("a commission");
-    crew.held(&order, &json!({"status": "delivered"})).await;
-    let available = format!("{}/USD/available", crew.company);
-    assert_eq!(balance(&app, &available).await, 0);
-    let customer = Caller::bearing(&app, Some(&pass));
-    for _ in 0..2 {
-        assert_eq!(customer.post("/api/v1/track/confirmation", &json!({"received": true})).await.status, 200);
-        assert_eq!(balance(&app, &available).await, 900);
+async fn the_customers_word_releases_the_money_at_once_only_where_the_setting_says_so() {
+    for (flags, at_once) in [(&[][..], 0), (&["--release-on-confirmation"][..], 900)] {
+        let market = Market::open(flags).await;
+        market.ask_customers().await;
+        let order = market.priced(Status::Shipped, (1000, "USD")).await;
+        let asked = market.set(market.vendor.clone(), order, Status::Delivered).await.expect("asked");
+        assert!(asked.held.is_some(), "{asked:?}");
+        // The vendor has a link made, and could use it itself.
+        let (owner, _) = signed_in(&market.app, market.email).await;
+        let link = owner.post(&format!("/api/v1/orders/{order}/tracking-pass"), &json!({})).await;
+        assert_eq!(link.status, 201, "{link:?}");
+        let customer = Caller::bearing(&market.app, link.body["pass"].as_str());
+        for _ in 0..2 {
+            assert_eq!(customer.post("/api/v1/track/confirmation", &json!({"received": true})).await.status, 200);
+            let purse = (market.balance("held", "USD").await, market.balance("available", "USD").await);
+            assert_eq!(purse, (900 - at_once, at_once), "{flags:?}");
+        }
+        market.wait_days(7);
+        market.app.parts.money.wallets.release_due().await.expect("a sweep");
+        assert_eq!(market.balance("available", "USD").await, 900, "its days are over");
+        verify(&market.app.parts.db).await.expect("right");
     }
-    verify(&app.parts.db).await.expect("right");
 }
 
 /// The text of a reply that is no JSON.

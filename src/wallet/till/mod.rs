@@ -77,6 +77,7 @@ pub(super) struct Seller {
 pub struct Till {
     hold_days: u32,
     is_automatic: bool,
+    ends_hold_by_word: bool,
     /// The orders whose money it may move; none when no vendor of the marketplace is concerned.
     orders: Vec<OrderId>,
     /// Those of them whose customers object.
@@ -111,8 +112,12 @@ impl Till {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn open(conn: &mut Conn, terms: Terms, scope: Scope) -> Result<Self> {
-        let mut till =
-            Self { hold_days: terms.hold_days, is_automatic: terms.commission_on_confirmation, ..Self::default() };
+        let mut till = Self {
+            hold_days: terms.hold_days,
+            is_automatic: terms.commission_on_confirmation,
+            ends_hold_by_word: terms.release_on_confirmation,
+            ..Self::default()
+        };
         let companies = scope.purses.iter().map(|(company, _)| *company).collect::<BTreeSet<_>>();
         till.sellers = store::find_sellers(conn, companies.into_iter().collect()).await?;
         if !till.sellers.values().any(|seller| seller.marketplace_since.is_some() || seller.has_wallet) {

@@ -1,4 +1,5 @@
-//! What customers say of what was credited: their objection keeps it from being released, their word releases it at once.
+//! What customers say of what was credited: their objection keeps it from being released, and their word releases it at
+//! once where the deployment wants it so.
 
 use std::collections::HashSet;
 
@@ -35,9 +36,12 @@ impl Till {
         Ok(())
     }
 
-    /// Releases what an order has brought now: whoever has the parcel in hand need not be waited for. What is under
-    /// dispute stays held.
+    /// Releases what an order has brought now, where the deployment wants it so: whoever has the parcel in hand need not be
+    /// waited for. What is under dispute stays held.
     pub fn release(&mut self, cause: Cause<'_>, order: OrderId) {
+        if !self.ends_hold_by_word {
+            return;
+        }
         let Some(credit) = self.credits.get(&order).filter(|credit| credit.is_releasable()).cloned() else { return };
         let (held, available) =
             (Account::held(credit.company, &credit.currency), Account::available(credit.company, &credit.currency));
