@@ -75,6 +75,7 @@ mod vendor_pages;
 mod wallet;
 mod wallet_api;
 mod wallet_crash;
+mod wallet_faults;
 mod webhooks;
 mod workflows;
 mod widget;

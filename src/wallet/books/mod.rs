@@ -240,7 +240,8 @@ impl Wallets {
         }
     }
 
-    /// Puts a wallet right by hand: adds to what is available, or takes from it, against the platform's commission.
+    /// Puts a wallet right by hand: adds to what is available, or takes from it, against the platform's commission. The
+    /// same identifier again is the same adjustment: it is success and moves nothing.
     ///
     /// # Errors
     /// `Invalid` without an amount or reason; `Conflict` when the wallet would fall below zero.
@@ -250,6 +251,7 @@ impl Wallets {
         company: CompanyId,
         money: Money,
         reason: String,
+        id: TransactionId,
         request_id: Option<String>,
     ) -> Result<()> {
         if money.amount == 0 || Money::new(money.amount, &money.currency).is_none() {
@@ -266,6 +268,10 @@ impl Wallets {
                 }
                 let purse = BTreeSet::from([(company, currency.clone())]);
                 let mut till = Till::on(super::store::lock_accounts(conn, &purse).await?);
+                // Only now: the same adjustment at the same moment has waited for these accounts.
+                if store::is_written(conn, id).await? {
+                    return Ok(());
+                }
                 let (own, platform) = (Account::available(company, &currency), Account::commission(&currency));
                 if till.balance(&own).saturating_add(money.amount) < 0 {
                     return Err(Error::conflict("wallet_too_low", "The wallet would fall below zero."));
@@ -273,7 +279,7 @@ impl Wallets {
                 let (debit, credit) = if money.amount > 0 { (platform, own) } else { (own, platform) };
                 let amount = money.amount.checked_abs().ok_or_else(|| Error::internal("no such amount"))?;
                 let transaction = Transaction {
-                    id: TransactionId::new(),
+                    id,
                     kind: Kind::Adjustment,
                     company,
                     currency,

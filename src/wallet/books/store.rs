@@ -31,6 +31,12 @@ pub(super) async fn is_company(conn: &mut Conn, company: CompanyId) -> Result<bo
     Ok(find!(conn, CompanyId, query)?.is_some())
 }
 
+/// Whether there is such a transaction.
+pub(super) async fn is_written(conn: &mut Conn, id: TransactionId) -> Result<bool> {
+    let query = ledger_transactions::table.filter(ledger_transactions::id.eq(id)).select(ledger_transactions::id);
+    Ok(find!(conn, TransactionId, query)?.is_some())
+}
+
 type Columns = (
     (TransactionId, String, CompanyId, String, Option<OrderId>, Option<i32>),
     (Option<PayoutId>, Option<String>, String, At),

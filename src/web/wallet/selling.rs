@@ -8,13 +8,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::platform;
-use crate::base::id::CompanyId;
+use crate::base::id::{CompanyId, TransactionId};
 use crate::base::{Error, Money, Result};
 use crate::wallet::sellers::{Selling, Terms};
 use crate::wallet::{Sellers, Wallets};
 use crate::web::auth::{Administer, Caller};
 use crate::web::body::Incoming;
 use crate::web::error::{Answer, ProblemView};
+use crate::web::idempotency::Asked;
 use crate::web::orders::target::segment;
 
 /// A company where money is concerned.
@@ -114,9 +115,11 @@ pub async fn change_company_terms(incoming: Incoming, caller: Caller<Administer>
     security(("person" = []), ("cookie" = []), ("bearer" = ["admin"])))]
 pub async fn adjust_wallet(incoming: Incoming, caller: Caller<Administer>, wallets: Data<Wallets>) -> Answer {
     let (actor, request_id) = (platform(&caller)?, incoming.request_id());
-    let company = named(&incoming.request)?;
+    let (company, asked) = (named(&incoming.request)?, Asked::of(&incoming.request));
     let body: AdjustWallet = incoming.json().await?;
+    // A request that comes again, because its answer was lost, names the adjustment it made the first time.
+    let id = asked.and_then(|asked| Uuid::from_slice(&asked.part("adjustment").0[..16]).ok()).map(TransactionId);
     let money = Money { amount: body.amount, currency: body.currency };
-    wallets.adjust(actor, company, money, body.reason, request_id).await?;
+    wallets.adjust(actor, company, money, body.reason, id.unwrap_or_default(), request_id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
