@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use ordercast::base::Money;
 use ordercast::base::id::TransactionId;
+use ordercast::orders::Status;
 use ordercast::wallet::verify::verify;
 use reqwest::Method;
 use serde_json::json;
@@ -33,5 +34,28 @@ async fn an_adjustment_whose_answer_was_lost_moves_the_money_once() {
     let done = join_all(at_once).await;
     assert!(done.iter().all(Result::is_ok), "{done:?}");
     assert_eq!((market.balance("available", "USD").await, transactions(&market.app, "adjustment").await), (0, 3));
+    verify(&market.app.parts.db).await.expect("right");
+}
+
+#[tokio::test]
+async fn a_wallet_below_zero_is_put_right_in_parts() {
+    let market = Market::open(&["--hold-days=0"]).await;
+    let order = market.priced(Status::Shipped, (1000, "USD")).await;
+    market.set(admin(), order, Status::Delivered).await.expect("delivered");
+    market.app.parts.money.wallets.release_due().await.expect("a sweep");
+    let staff = Caller::with(&market.app, "admin").await;
+    let company = market.company;
+    let ask = json!({"amount": 900, "currency": "USD", "company": company});
+    assert_eq!(staff.post("/api/v1/wallet/payouts", &ask).await.status, 201);
+    let back = json!({"status": "returned", "allow_negative": true});
+    assert_eq!(staff.post(&format!("/api/v1/orders/{order}/status"), &back).await.status, 200);
+    assert_eq!(market.balance("available", "USD").await, -900);
+    let path = format!("/api/v1/admin/companies/{company}/wallet-adjustments");
+    let adjust =
+        async |amount: i64| staff.post(&path, &json!({"amount": amount, "currency": "USD", "reason": "Repaid"})).await;
+    assert_eq!(adjust(400).await.status, 204);
+    assert_eq!(adjust(-1).await.problem(), (409, "wallet_too_low"));
+    assert_eq!(adjust(600).await.status, 204);
+    assert_eq!(market.balance("available", "USD").await, 100);
     verify(&market.app.parts.db).await.expect("right");
 }

@@ -244,7 +244,7 @@ impl Wallets {
     /// same identifier again is the same adjustment: it is success and moves nothing.
     ///
     /// # Errors
-    /// `Invalid` without an amount or reason; `Conflict` when the wallet would fall below zero.
+    /// `Invalid` without an amount or reason; `Conflict` when money is taken that is not there.
     pub async fn adjust(
         &self,
         actor: Actor,
@@ -273,7 +273,8 @@ impl Wallets {
                     return Ok(());
                 }
                 let (own, platform) = (Account::available(company, &currency), Account::commission(&currency));
-                if till.balance(&own).saturating_add(money.amount) < 0 {
+                // What is added is welcome, also where it does not suffice to come back to zero.
+                if money.amount < 0 && till.balance(&own).saturating_add(money.amount) < 0 {
                     return Err(Error::conflict("wallet_too_low", "The wallet would fall below zero."));
                 }
                 let (debit, credit) = if money.amount > 0 { (platform, own) } else { (own, platform) };
