@@ -38,6 +38,8 @@ pub struct NewOrder {
 
 /// Most lines of an order.
 const MOST_ITEMS: usize = 500;
+/// Largest total or price, in minor units: far above what is sold, and a fraction of what the ledger can add up.
+const MOST_MONEY: i64 = 1_000_000_000_000;
 
 impl NewOrder {
     /// Checks every field.
@@ -98,6 +100,10 @@ impl NewOrder {
             if money.amount < 0 || Money::new(money.amount, &money.currency).is_none() {
                 let message = "amounts are minor units >= 0 in an ISO 4217 currency, as {\"amount\": 3350, \"currency\": \"USD\"}";
                 return Err(Error::invalid_field("total", "bad_money", message));
+            }
+            if money.amount > MOST_MONEY {
+                let message = format!("totals and prices may be at most {MOST_MONEY} minor units");
+                return Err(Error::invalid_field("total", "too_much_money", message));
             }
         }
         Ok(())

@@ -43,6 +43,12 @@ impl Account {
         Self(format!("{company}/{currency}/payout"))
     }
 
+    /// Whether it is the one account of its currency, whoever's money moves.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.0.starts_with("world/") || self.0.starts_with("commission/")
+    }
+
     /// Every account that money of a company can be on or pass through.
     #[must_use]
     pub fn all_of(company: CompanyId, currency: &str) -> [Self; 5] {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use ordercast::accounts::Role;
 use ordercast::base::id::{AccountId, CompanyId, OrderId, PayoutId};
 use ordercast::base::{Actor, Clock, Error, Money};
-use ordercast::orders::{Advanced, Change, NewOrder, Order, OrderRef, Status};
+use ordercast::orders::{Advanced, Change, Details, Item, NewOrder, Order, OrderRef, Status};
 use ordercast::wallet::Credited;
 use ordercast::wallet::books::{Act, Caused};
 use ordercast::wallet::sellers::Terms;
@@ -328,6 +328,33 @@ async fn a_customers_confirmation_releases_at_once_and_a_company_may_have_days_o
     assert!(wallets.act(by(TESTS), first, Act::Release).await.expect("released"));
     assert!(!wallets.act(by(TESTS), first, Act::Release).await.expect("asked again"));
     assert_eq!(market.balance("available", "USD").await, 1800);
+}
+
+#[tokio::test]
+async fn orders_of_more_than_a_million_millions_are_refused() {
+    let market = Market::open(&[]).await;
+    let orders = &market.app.parts.orders;
+    let most = 1_000_000_000_000;
+    let item = |price| {
+        let unit_price = Some(money(price, "USD"));
+        Item { name: "Gold".into(), qty: 1, unit_price, image_url: None, category: None }
+    };
+    let new = |total, price| NewOrder {
+        company: market.company,
+        total: Some(money(total, "USD")),
+        items: vec![item(price)],
+        ..NewOrder::default()
+    };
+    for (total, price) in [(most + 1, 1), (1, most + 1), (9_007_199_254_740_000, 1)] {
+        let Err(Error::Invalid(invalid)) = orders.create(TESTS, new(total, price), None).await else {
+            panic!("{total} {price}")
+        };
+        assert_eq!(invalid.code, "too_much_money");
+        let details =
+            Details { total: Some(money(total, "USD")), items: Some(vec![item(price)]), ..Details::default() };
+        assert!(details.check().is_err(), "{total} {price}");
+    }
+    orders.create(TESTS, new(most, most), None).await.expect("the largest order there is");
 }
 
 #[tokio::test]

@@ -1,16 +1,17 @@
 //! Wallets when something goes wrong: lost answers, double clicks, debts, and more movements than a statement may have.
 
 use futures_util::future::join_all;
-use ordercast::base::Money;
 use ordercast::base::id::TransactionId;
+use ordercast::base::{Error, Money};
 use ordercast::orders::Status;
 use ordercast::wallet::verify::verify;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::app::caller::{Caller, send};
+use crate::app::people::merchant;
 use crate::rows::run;
-use crate::wallet::{Market, admin, transactions};
+use crate::wallet::{Market, admin, balance, transactions};
 
 #[tokio::test]
 async fn an_adjustment_whose_answer_was_lost_moves_the_money_once() {
@@ -57,5 +58,27 @@ async fn a_wallet_below_zero_is_put_right_in_parts() {
     assert_eq!(adjust(-1).await.problem(), (409, "wallet_too_low"));
     assert_eq!(adjust(600).await.status, 204);
     assert_eq!(market.balance("available", "USD").await, 100);
+    verify(&market.app.parts.db).await.expect("right");
+}
+
+#[tokio::test]
+async fn no_company_can_fill_what_all_companies_share() {
+    let market = Market::open(&[]).await;
+    let (most, money) = (1_i64 << 53, |amount| Money::new(amount, "USD").expect("a currency"));
+    let (wallets, mut filled) = (&market.app.parts.money.wallets, Vec::new());
+    for name in ["one@vendor.example", "two@vendor.example"] {
+        let (_, company) = merchant(&market.app, name).await;
+        let adjust = async |amount| {
+            let id = TransactionId::new();
+            wallets.adjust(admin(), company, money(amount), "Opening balance".into(), id, None).await
+        };
+        adjust(most).await.expect("as much as a wallet holds");
+        let Err(Error::Invalid(invalid)) = adjust(1).await else { panic!("a wallet holds more than it may") };
+        assert_eq!(invalid.code, "too_much_money");
+        filled.push(balance(&market.app, &format!("{company}/USD/available")).await);
+    }
+    assert_eq!((filled, balance(&market.app, "commission/USD").await), (vec![most; 2], -2 * most));
+    let order = market.priced(Status::Shipped, (1000, "USD")).await;
+    market.set(market.vendor.clone(), order, Status::Delivered).await.expect("delivered all the same");
     verify(&market.app.parts.db).await.expect("right");
 }

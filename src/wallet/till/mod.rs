@@ -22,7 +22,8 @@ use crate::base::id::{CompanyId, OrderId, TransactionId};
 use crate::base::{Actor, Error, Money, Result};
 use crate::db::Conn;
 
-/// The largest balance: some room below what the database can hold, and exact in the numbers of every client.
+/// The largest balance of a company's account: exact in the numbers of every client. What all companies share may grow as
+/// far as the database can hold it, or one of them could fill it for everybody.
 const MOST: i64 = 1 << 53;
 
 /// The code of the refusal to deliver an order whose commission is not calculated.
@@ -293,7 +294,8 @@ impl Till {
             for (account, change) in [(&posting.debit, -posting.amount), (&posting.credit, posting.amount)] {
                 let before = after.get(account).or_else(|| self.balances.get(account)).copied();
                 let before: i64 = before.ok_or_else(|| Error::internal(format!("{account} was not locked")))?;
-                let sum = before.checked_add(change).filter(|sum| sum.abs() <= MOST);
+                let fits = |sum: &i64| account.is_shared() || (-MOST..=MOST).contains(sum);
+                let sum = before.checked_add(change).filter(fits);
                 let sum = sum.ok_or_else(|| Error::invalid("too_much_money", "No balance may become this large."))?;
                 after.insert(account.clone(), sum);
             }
