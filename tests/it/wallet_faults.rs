@@ -1,7 +1,7 @@
 //! Wallets when something goes wrong: lost answers, double clicks, debts, and more movements than a statement may have.
 
 use futures_util::future::join_all;
-use ordercast::base::id::TransactionId;
+use ordercast::base::id::{PayoutId, TransactionId};
 use ordercast::base::{Error, Money};
 use ordercast::orders::Status;
 use ordercast::wallet::verify::verify;
@@ -80,5 +80,24 @@ async fn no_company_can_fill_what_all_companies_share() {
     assert_eq!((filled, balance(&market.app, "commission/USD").await), (vec![most; 2], -2 * most));
     let order = market.priced(Status::Shipped, (1000, "USD")).await;
     market.set(market.vendor.clone(), order, Status::Delivered).await.expect("delivered all the same");
+    verify(&market.app.parts.db).await.expect("right");
+}
+
+#[tokio::test]
+async fn a_payout_that_is_asked_for_twice_at_once_is_one_payout() {
+    let market = Market::open(&["--hold-days=0"]).await;
+    let order = market.priced(Status::Shipped, (1000, "USD")).await;
+    market.set(admin(), order, Status::Delivered).await.expect("delivered");
+    market.app.parts.money.wallets.release_due().await.expect("a sweep");
+    let (payouts, id) = (&market.app.parts.money.payouts, PayoutId::new());
+    let money = |amount| Money::new(amount, "USD").expect("a currency");
+    let ask = |amount, id| payouts.request(market.vendor.clone(), market.company, money(amount), id, None);
+    // So much that a second one could not be paid.
+    for payout in join_all((0..8).map(|_| ask(500, id))).await {
+        assert_eq!(payout.expect("asked for").id, id);
+    }
+    assert_eq!((market.balance("payout", "USD").await, market.balance("available", "USD").await), (500, 400));
+    let Err(Error::Conflict(conflict)) = ask(1, id).await else { panic!("another payout of the same name") };
+    assert_eq!(conflict.code, "id_taken");
     verify(&market.app.parts.db).await.expect("right");
 }

@@ -134,7 +134,11 @@ impl Payouts {
         let now = self.clock.now();
         let work = self.db.transact(move |conn| {
             Box::pin(async move {
-                if let Some(known) = store::lock(conn, id).await? {
+                let currency = money.currency.clone();
+                let purse = BTreeSet::from([(company, currency.clone())]);
+                let mut till = Till::on(super::store::lock_accounts(conn, &purse).await?);
+                // Only now: the same request at the same moment has waited for these accounts.
+                if let Some(known) = store::find(conn, id).await? {
                     let is_same = known.company == company && known.money == money;
                     return if is_same {
                         Ok(known)
@@ -142,9 +146,6 @@ impl Payouts {
                         Err(Error::conflict("id_taken", "There is another payout."))
                     };
                 }
-                let currency = money.currency.clone();
-                let purse = BTreeSet::from([(company, currency.clone())]);
-                let mut till = Till::on(super::store::lock_accounts(conn, &purse).await?);
                 let available = till.balance(&Account::available(company, &currency));
                 if available < money.amount {
                     return Err(too_little(available, &money));
