@@ -4,12 +4,13 @@ use futures_util::future::join_all;
 use ordercast::base::id::{PayoutId, TransactionId};
 use ordercast::base::{Error, Money};
 use ordercast::orders::Status;
+use ordercast::wallet::books::LONGEST_STATEMENT;
 use ordercast::wallet::verify::verify;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::app::caller::{Caller, send};
-use crate::app::people::merchant;
+use crate::app::people::{merchant, signed_in};
 use crate::rows::run;
 use crate::wallet::{Market, admin, balance, transactions};
 
@@ -100,4 +101,39 @@ async fn a_payout_that_is_asked_for_twice_at_once_is_one_payout() {
     let Err(Error::Conflict(conflict)) = ask(1, id).await else { panic!("another payout of the same name") };
     assert_eq!(conflict.code, "id_taken");
     verify(&market.app.parts.db).await.expect("right");
+}
+
+#[tokio::test]
+async fn a_statement_is_as_long_as_its_period_however_much_comes_later() {
+    let market = Market::open(&[]).await;
+    let adjust = async |amount: i64| {
+        let money = Money::new(amount, "USD").expect("a currency");
+        let id = TransactionId::new();
+        market.app.parts.money.wallets.adjust(admin(), market.company, money, "Put right".into(), id, None).await
+    };
+    adjust(500).await.expect("put right");
+    market.wait_days(1);
+    adjust(-200).await.expect("put right");
+    // A busy wallet: more movements on the second day than a statement may have.
+    let db = &market.app.parts.db;
+    let new_id = if db.engine() == "sqlite" { "randomblob(16)" } else { "gen_random_uuid()" };
+    let many = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {LONGEST_STATEMENT}) \
+         INSERT INTO ledger_transactions (id, kind, company_id, currency, actor_kind, actor_name, at) \
+         SELECT {new_id}, kind, company_id, currency, actor_kind, actor_name, at FROM n, \
+         (SELECT * FROM ledger_transactions ORDER BY at DESC LIMIT 1) AS t"
+    );
+    run(db, &many).await;
+    let (vendor, _) = signed_in(&market.app, market.email).await;
+    let statement = async |from: &str, until: &str| {
+        let period = format!("from={from}T00:00:00Z&until={until}T00:00:00Z");
+        vendor.get(&format!("/api/v1/wallet/statement?currency=USD&{period}")).await
+    };
+    let first = statement("2026-11-21", "2026-11-22").await;
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!((&first.body["opening"], &first.body["closing"]), (&json!(0), &json!(500)));
+    assert_eq!(first.body["movements"].as_array().map(Vec::len), Some(1));
+    assert_eq!(statement("2026-11-21", "2026-11-23").await.problem(), (400, "too_long"));
+    let later = statement("2026-11-23", "2026-11-24").await;
+    assert_eq!((&later.body["opening"], &later.body["closing"]), (&json!(300), &json!(300)), "{later:?}");
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Movement, Wallets, Wanted, store};
+use super::{Movement, Wallets, Wanted, own_accounts, store};
 use crate::base::id::CompanyId;
 use crate::base::{Error, Money, Result};
 use crate::wallet::csv::{self, Cell};
@@ -45,24 +45,26 @@ impl Wallets {
         if until <= from {
             return Err(Error::invalid_field("until", "bad_period", "until must be later than from"));
         }
-        let wanted = Wanted { currency: Some(currency.clone()), from: Some(from), ..Wanted::default() };
+        let wanted =
+            Wanted { currency: Some(currency.clone()), from: Some(from), until: Some(until), ..Wanted::default() };
         let most = i64::try_from(LONGEST_STATEMENT).unwrap_or(i64::MAX).saturating_add(1);
+        let own = own_accounts(company, &currency);
         // One transaction, so that movements and balances are of one moment.
         let read = self.db.transact(move |conn| {
             Box::pin(async move {
                 crate::wallet::store::hold_moment(conn).await?;
                 let accounts = store::list_accounts(conn, company).await?;
-                Ok((store::list_movements(conn, company, wanted, None, most).await?, accounts))
+                let later = store::sum_changes(conn, company, own, until).await?;
+                Ok((store::list_movements(conn, company, wanted, None, most).await?, accounts, later))
             })
         });
-        let (mut movements, accounts) = read.await?;
+        let (mut movements, accounts, later) = read.await?;
         if movements.len() > LONGEST_STATEMENT {
             let message = format!("The period holds more than {LONGEST_STATEMENT} movements; ask for a shorter one");
             return Err(Error::invalid_field("from", "too_long", message));
         }
         let now: i64 = accounts.iter().filter(|(_, known, _)| *known == currency).map(|(_, _, balance)| balance).sum();
-        let later: i64 = movements.iter().filter(|movement| movement.at >= until).map(Movement::change).sum();
-        movements.retain(|movement| movement.at < until && movement.kind != Kind::Release);
+        movements.retain(|movement| movement.kind != Kind::Release);
         movements.reverse();
         let closing = now - later;
         let opening = closing - movements.iter().map(Movement::change).sum::<i64>();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use jiff::Timestamp;
 
 use super::{Movement, Wanted};
@@ -103,6 +104,30 @@ pub(super) async fn list_movements(
         }
     }
     rows.into_iter().map(|row| movement(row, &mut postings)).collect()
+}
+
+/// By how much these accounts of a company rose in all, or fell, at or after a moment.
+pub(super) async fn sum_changes(
+    conn: &mut Conn,
+    company: CompanyId,
+    own: [Account; 3],
+    from: Timestamp,
+) -> Result<i64> {
+    use ledger_postings as p;
+    let names = own.map(|account| account.0);
+    // No posting is of one account to itself: what goes from one of these to another is counted in and out.
+    let sum = || diesel::dsl::sql::<BigInt>("CAST(COALESCE(SUM(ledger_postings.amount), 0) AS bigint)");
+    let later = || {
+        let is_later = ledger_transactions::company_id.eq(company).and(ledger_transactions::at.ge(At(from)));
+        p::table
+            .inner_join(ledger_transactions::table.on(ledger_transactions::id.eq(p::transaction_id)))
+            .filter(is_later)
+    };
+    let put_in = later().filter(p::credit_account.eq_any(names.clone())).select(sum());
+    let taken_out = later().filter(p::debit_account.eq_any(names)).select(sum());
+    let put_in = load!(&mut *conn, i64, put_in)?;
+    let taken_out = load!(conn, i64, taken_out)?;
+    Ok(put_in.iter().sum::<i64>() - taken_out.iter().sum::<i64>())
 }
 
 fn movement(row: Columns, postings: &mut HashMap<TransactionId, Vec<Posting>>) -> Result<Movement> {
