@@ -3,7 +3,7 @@
 //! Limits are counted per API token once it has proved good, and per address until then, so that made-up tokens neither
 //! escape the limit nor fill memory. Wrong tokens and look-ups by number and e-mail have a narrow limit of their own,
 //! live connections a wide one. What is here: the guard itself. What a path counts as is told by [`classes`], headers are
-//! [`headers`], pages of other origins [`cors`].
+//! [`headers`], pages of other origins [`mod@cors`].
 
 mod classes;
 mod cors;
