@@ -22,15 +22,20 @@ use crate::base::id::CompanyId;
 use crate::base::page::Cursor;
 use crate::base::{Actor, Error, Result};
 
-/// Whose wallet a request means: a vendor's own; for those who run the platform, the company they name.
-async fn purse(request: &HttpRequest, named: Option<&str>, companies: &Companies) -> Result<(Actor, CompanyId)> {
+/// Who may look into a wallet at all.
+async fn holder(request: &HttpRequest) -> Result<Actor> {
     let who = who(request).await?;
     let actor = who.actor();
     let is_vendor = matches!(&who, Who::Person(login) if login.person.role == Role::Vendor);
-    if !is_vendor && !actor.is_admin() {
-        let message = "Wallets are for people of a company and for those who run the platform.";
-        return Err(Error::Forbidden(message.into()));
+    if is_vendor || actor.is_admin() {
+        return Ok(actor);
     }
+    Err(Error::Forbidden("Wallets are for people of a company and for those who run the platform.".into()))
+}
+
+/// Whose wallet a request means: a vendor's own; for those who run the platform, the company they name.
+async fn purse(request: &HttpRequest, named: Option<&str>, companies: &Companies) -> Result<(Actor, CompanyId)> {
+    let actor = holder(request).await?;
     let found = match named {
         None => None,
         Some(name) => match companies.get(name).await {

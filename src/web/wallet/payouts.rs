@@ -119,7 +119,7 @@ pub struct PayoutPaid {
 pub async fn request_payout(incoming: Incoming, companies: Data<Companies>, payouts: Data<Payouts>) -> Answer {
     let request = incoming.request.clone();
     // Who may not, is told so whatever the body says.
-    crate::web::auth::who(&request).await?;
+    super::holder(&request).await?;
     let (request_id, asked) = (incoming.request_id(), Asked::of(&request));
     let body: RequestPayout = incoming.json().await?;
     let (actor, company) = purse(&request, body.company.as_deref(), &companies).await?;
